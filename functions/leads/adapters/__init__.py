@@ -1,0 +1,1 @@
+"""Tools: the only files that touch network, AWS or the environment."""

@@ -1,0 +1,71 @@
+"""HTTP with keep-alive: one pool per container, bounded in time, nothing repeated on its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+
+import msgspec
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+
+from leads.core.errors import TryAgain
+
+_CONNECT_SECONDS = 2.0
+_LONGEST_SECONDS = 10.0
+# Servers and the network in between drop idle connections, often without a word; a frozen container does
+# not see it. A connection that rested this long is not trusted with a write.
+_IDLE_SECONDS = 30.0
+
+
+class HttpAnswer(msgspec.Struct, frozen=True):
+    """What the other side answered; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """`side` names the other side in reasons: `contacts_api` gives `contacts_api_timeout`. Thread-safe."""
+
+    def __init__(self, side: str, *, now: Callable[[], float]) -> None:
+        self._side = side
+        self._now = now
+        self._pool = urllib3.PoolManager(num_pools=4, maxsize=8, retries=False)
+        self._lock = threading.Lock()
+        self._used_at = now()
+
+    def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, deadline: float
+    ) -> HttpAnswer:
+        """One request, tried once, answered by `deadline` (epoch seconds) or given up.
+
+        Raises TryAgain(<side>_timeout | <side>_unreachable); its text holds neither URL nor headers.
+        """
+        self._drop_rested_connections()
+        left = min(max(deadline - self._now(), 0.2), _LONGEST_SECONDS)
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                redirect=False,
+                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=left),
+            )
+        except (NewConnectionError, ConnectTimeoutError):
+            raise TryAgain(f"{self._side}_unreachable", "no connection could be made") from None
+        except ReadTimeoutError:
+            raise TryAgain(f"{self._side}_timeout", f"no answer within {left:.1f} s") from None
+        except HTTPError as error:
+            raise TryAgain(f"{self._side}_unreachable", f"the connection broke ({type(error).__name__})") from None
+        return HttpAnswer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+
+    def _drop_rested_connections(self) -> None:
+        with self._lock:
+            now = self._now()
+            rested = now - self._used_at > _IDLE_SECONDS
+            self._used_at = now
+        if rested:
+            self._pool.clear()

@@ -1,0 +1,103 @@
+"""Log lines and metrics (EMF) of what happened; ids and codes only, never a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
+
+from leads.core.outcome import Outcome
+
+NAMESPACE = "LeadRelay"
+
+# Outcome status → the metric that counts it.
+_BY_STATUS = {
+    "delivered": "LeadsDelivered",
+    "duplicate": "LeadsDuplicate",
+    "parked": "LeadsParked",
+    "undeliverable": "LeadsUndeliverable",
+}
+# How an outcome's reason begins → the metric that counts it besides.
+_BY_REASON = (
+    ("cannot_decrypt", "DecryptFailures"),
+    ("rate_limited", "ContactsApiThrottled"),
+    ("daily_limit", "ContactsApiThrottled"),
+    ("contacts_api_", "ContactsApiErrors"),
+    ("rejected_by_contacts_api", "ContactsApiErrors"),
+    ("contacts_api_unauthorized", "ContactsApiUnauthorized"),
+)
+_QUIET = ("delivered", "duplicate", "ignored", "requeued")
+_UNSAID = (None, "", False)
+
+
+class Telemetry:
+    """One log line per lead, one EMF line per source; `service` names the function in the log."""
+
+    def __init__(self, service: str, level: str) -> None:
+        # Every line is written here, so saying where is noise.
+        self._logger = Logger(service=service, level=level, location=None)
+
+    def leads(self, outcomes: Iterable[Outcome], *, received: bool, rejected: Mapping[str, int] | None = None) -> None:
+        """Records what became of leads. received: they came from a platform just now, not from the queue.
+
+        rejected: source → how many items it sent that could not be a lead.
+        """
+        by_source: dict[str, dict[str, list[float]]] = {}
+        for outcome in outcomes:
+            self._log(outcome)
+            counts = by_source.setdefault(outcome.source, {})
+            for name, value in _measures(outcome, received):
+                counts.setdefault(name, []).append(value)
+        for source, count in (rejected or {}).items():
+            if count:
+                by_source.setdefault(source, {})["WebhooksRejected"] = [float(count)]
+        for source, counts in by_source.items():
+            self._emit(source, counts)
+
+    def problem(self, message: str, **facts: Any) -> None:
+        """An error line about the app itself, not about one lead."""
+        self._logger.error(message, extra=facts)
+
+    def notice(self, message: str, **facts: Any) -> None:
+        """A warning line about a request."""
+        self._logger.warning(message, extra=facts)
+
+    def _log(self, outcome: Outcome) -> None:
+        facts = {
+            name: value
+            for name in outcome.__struct_fields__
+            if (value := getattr(outcome, name)) not in _UNSAID and name != "counts"
+        }
+        if outcome.misconfigured or outcome.reason == "unexpected_error" or outcome.status == "refused":
+            write = self._logger.error
+        else:
+            write = self._logger.info if outcome.status in _QUIET else self._logger.warning
+        write("lead %s", outcome.status, extra=facts)
+
+    def _emit(self, source: str, counts: Mapping[str, list[float]]) -> None:
+        metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
+        metrics.add_dimension("source", source)
+        for name, values in counts.items():
+            if name == "DeliveryLatency":
+                for value in values:
+                    metrics.add_metric(name, MetricUnit.Milliseconds, value)
+            else:
+                metrics.add_metric(name, MetricUnit.Count, sum(values))
+        if counts:
+            metrics.flush_metrics()
+
+
+def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
+    if received:
+        yield "LeadsReceived", 1
+    if outcome.status in _BY_STATUS and not outcome.repeated:
+        yield _BY_STATUS[outcome.status], 1
+    if not outcome.repeated:
+        for beginning, name in _BY_REASON:
+            if outcome.reason.startswith(beginning):
+                yield name, 1
+    if outcome.latency is not None:
+        yield "DeliveryLatency", outcome.latency * 1000

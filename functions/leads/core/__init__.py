@@ -1,0 +1,1 @@
+"""Nouns: what things are and what we decide; nothing here does I/O or imports another room."""

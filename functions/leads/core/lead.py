@@ -1,0 +1,66 @@
+"""A lead: sealed as the platform sent it (Envelope), then opened (Lead)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One lead as it arrived, nothing opened yet.
+
+    raw: the platform's own JSON value, unchanged; what the queue keeps.
+    seal: hex hash of the part that cannot be forged (Pinterest: nonce and tag), "" when there is none.
+    received_at: ISO 8601 UTC time at which we first saw it.
+    """
+
+    source: str
+    account: str
+    lead_id: str
+    raw: Any
+    received_at: str
+    seal: str = ""
+    is_test: bool = False
+
+    @property
+    def ledger_key(self) -> str:
+        """`<source>#<account>#<lead_id>`; all test leads share one id, so a test goes by its seal."""
+        own = self.seal if self.is_test and self.seal else self.lead_id
+        return f"{self.source}#{self.account}#{own}"
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person left: `answers` maps the platform's question key to any JSON value.
+
+    created_at: seconds since the epoch at which the person left it, None when the platform did not say.
+    account, form: taken from the key that opened the lead where the platform authenticates nothing else.
+    campaign: what the platform told about where the lead came from (campaign, ad group, ad: ids and names).
+    """
+
+    source: str
+    account: str
+    form: str
+    lead_id: str
+    ledger_key: str
+    seal: str
+    is_test: bool
+    created_at: float | None
+    answers: dict[str, Any]
+    campaign: dict[str, str] = {}
+
+
+def plain_id(value: Any) -> str:
+    """An identifier that is safe as a key and in a log line.
+
+    Platforms send ids as strings or numbers. Anything else a sender could slip into an unauthenticated
+    field (an e-mail address, a megabyte) is replaced by a hash, so it stays distinct and says nothing.
+    """
+    text = value if isinstance(value, str) else str(value) if type(value) is int else ""
+    if not text or _PLAIN_ID.fullmatch(text):
+        return text
+    return "hashed-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

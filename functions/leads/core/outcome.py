@@ -1,0 +1,47 @@
+"""What became of a lead in one attempt: ids and codes only, so that it may be logged as it is."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one attempt.
+
+    status: `delivered`, `duplicate`, `ignored`, `parked` (needs another attempt), `refused` (could not be
+        parked either), `held` (hidden until its next attempt), `requeued` (waits on as a new message) or
+        `undeliverable`.
+    retry_after: seconds asked for by the other side; counts: whether an attempt was used up.
+    repeated: a verdict that was known before, met again on the message's way to the dead-letter queue.
+    wait: seconds until the next attempt, once that is decided.
+    latency: seconds from the person's submission to the written contact.
+    """
+
+    source: str
+    account: str
+    lead_id: str
+    status: str
+    reason: str = ""
+    detail: str = ""
+    contact_id: str | None = None
+    location_id: str | None = None
+    is_new_contact: bool | None = None
+    is_test: bool = False
+    trace_id: str | None = None
+    retry_after: float | None = None
+    counts: bool = True
+    attempt: int = 0
+    wait: int | None = None
+    latency: float | None = None
+    misconfigured: bool = False
+    repeated: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to the lead."""
+        return self.status in ("delivered", "duplicate", "ignored")
+
+    @property
+    def leaves_queue(self) -> bool:
+        """Whether the queue message that brought the lead has served its purpose."""
+        return self.is_final or self.status == "requeued"

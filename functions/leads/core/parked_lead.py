@@ -1,0 +1,59 @@
+"""The failed-leads queue's message: a sealed lead, and in the attributes why it waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from leads.core import lenient_json
+from leads.core.errors import Undeliverable
+from leads.core.lead import Envelope
+
+VERSION = 1
+
+
+class ParkedLead(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of a queue message: `{"v", "source", "lead_id", "received_at", "envelope"}`."""
+
+    v: int
+    source: str
+    lead_id: str
+    received_at: str
+    envelope: Any
+
+
+class Parking(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to send: the sealed lead, the reason, attempts so far, seconds until it shows up."""
+
+    envelope: Envelope
+    reason: str
+    attempt: int
+    delay: int = 0
+
+
+def body_of(envelope: Envelope) -> str:
+    """The message body for a lead: ASCII JSON, with nothing in it beyond what the platform sent sealed."""
+    return lenient_json.encode_ascii(
+        {
+            "v": VERSION,
+            "source": envelope.source,
+            "lead_id": envelope.lead_id,
+            "received_at": envelope.received_at,
+            "envelope": envelope.raw,
+        }
+    )
+
+
+def parse(body: str) -> ParkedLead:
+    """The parked lead in a message body.
+
+    Raises Undeliverable when the message was not written by this app or by a version it understands.
+    """
+    try:
+        parked = msgspec.convert(lenient_json.decode(body), ParkedLead)
+    except ValueError:
+        raise Undeliverable("unreadable_message", "the message body is not a parked lead") from None
+    if parked.v != VERSION:
+        raise Undeliverable("unreadable_message", f"the message has version {parked.v}, this app reads {VERSION}")
+    return parked

@@ -1,0 +1,33 @@
+"""A webhook request and our answer to it, free of any gateway's shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from leads.core.lead import Envelope
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What arrived: headers with lower-case names, and the body's bytes exactly as sent."""
+
+    source: str
+    token: str
+    body: bytes
+    headers: dict[str, str] = {}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What we answer: an HTTP status and a JSON body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """A request body of `size` bytes taken apart: its leads, and how many items could not be one."""
+
+    envelopes: tuple[Envelope, ...]
+    size: int = 0
+    rejected: int = 0

@@ -1,0 +1,1 @@
+"""How the Contacts API (HighLevel) speaks: one resource per file, one table of fates."""

@@ -1,0 +1,1 @@
+"""Verbs: the order of things; each asks for the ports it needs and never builds them."""

@@ -1,0 +1,232 @@
+"""Pinterest Lead Ads: leads sealed with AES-256-GCM, one key per subscription.
+
+Sources: developers.pinterest.com/docs/work-with-ads/lead-ads and the Ads API's LeadSubscription schema.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from leads.core import lenient_json
+from leads.core.errors import Misconfigured, RejectedRequest, TryAgain, Undeliverable
+from leads.core.lead import Envelope, Lead, plain_id
+from leads.core.request import Reading, Request
+
+# Every test lead carries this id (documentation, "Testing"), so it cannot tell one from another.
+TEST_LEAD_ID = "TEST_API"
+
+_TAG_BYTES = 16
+_KEY_BYTES = 32
+_CAMPAIGN_FIELDS = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name")
+_BASE64 = bytes.maketrans(b"-_", b"+/")
+
+
+class KeysSecret(Protocol):
+    """The subscriptions' keys: `{"subscriptions": [{"ad_account_id", "cryptographic_key", …}]}`.
+
+    Both raise Misconfigured when the secret cannot be used; reread asks for the newest value.
+    """
+
+    def current(self) -> dict[str, Any]: ...
+
+    def reread(self) -> dict[str, Any]: ...
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A subscription's key. form is "" for a subscription to the whole ad account."""
+
+    account: str
+    form: str
+    retired: bool
+    cipher: AESGCM
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """The encrypted answers; `text` is the ciphertext followed by its tag."""
+
+    nonce: bytes
+    text: bytes
+
+
+class Pinterest:
+    """Reads deliveries and opens leads; `keys` is the secret with the subscriptions."""
+
+    name = "pinterest"
+    label = "Pinterest Lead Ads"
+
+    def __init__(self, keys: KeysSecret) -> None:
+        self._keys = keys
+        self._parsed: tuple[object, tuple[Key, ...]] = (None, ())
+
+    def read(self, request: Request, *, received_at: str) -> Reading:
+        """The leads of one delivery: a JSON array of 0..n, or a single object; whatever the content type.
+
+        An item is a lead when it is an object with a `lead_id` or with `answers`: if Pinterest ever changes
+        the rest, leads are kept until a newer version of this app can open them.
+        Raises RejectedRequest (400) when nothing in the body can be a lead.
+        """
+        try:
+            body = lenient_json.decode(request.body)
+        except ValueError as error:
+            raise RejectedRequest(400, "not_json", f"The body is no Pinterest delivery: it is {error}.") from None
+        items = body if isinstance(body, list) else [body]
+        leads = [item for item in items if isinstance(item, dict) and ("answers" in item or "lead_id" in item)]
+        if items and not leads:
+            raise RejectedRequest(400, "not_a_lead", "The body is no Pinterest delivery: there is no lead in it.")
+        envelopes = tuple(self.wrap(item, received_at=received_at) for item in leads)
+        return Reading(envelopes=envelopes, size=len(request.body), rejected=len(items) - len(leads))
+
+    def wrap(self, raw: Any, *, received_at: str) -> Envelope:
+        """One item as an envelope. Nothing in it is trusted; it is not opened here."""
+        item = raw if isinstance(raw, dict) else {}
+        seal = _fingerprint(item.get("answers"))
+        lead_id = plain_id(item.get("lead_id"))
+        return Envelope(
+            source=self.name,
+            account=_account(item),
+            lead_id=lead_id or f"unnamed-{seal[:32]}",
+            raw=raw,
+            received_at=received_at,
+            seal=seal,
+            is_test=lead_id == TEST_LEAD_ID,
+        )
+
+    def open(self, envelope: Envelope) -> Lead:
+        """The lead inside, opened with the first key that fits.
+
+        Raises TryAgain(cannot_decrypt) while no key fits: it may be stored later. Raises
+        Undeliverable(unreadable_answers) when it opens and is no JSON object.
+        """
+        item = envelope.raw if isinstance(envelope.raw, dict) else {}
+        form = plain_id(item.get("lead_form_id"))
+        seal = _seal(item.get("answers"))
+        key, plaintext = self._unseal(seal, envelope.account, form)
+        try:
+            answers = lenient_json.decode(plaintext)
+        except ValueError as error:
+            raise Undeliverable("unreadable_answers", f"the decrypted answers are {error}") from None
+        if not isinstance(answers, dict):
+            raise Undeliverable("unreadable_answers", "the decrypted answers are not a JSON object")
+        return Lead(
+            source=self.name,
+            # Only the answers are authenticated, and only their key says whose they are.
+            account=key.account or envelope.account,
+            form=key.form or form,
+            lead_id=envelope.lead_id,
+            ledger_key=envelope.ledger_key,
+            seal=envelope.seal,
+            is_test=envelope.is_test,
+            created_at=_created_at(item.get("created_at")),
+            answers=answers,
+            campaign={name: str(item[name]) for name in _CAMPAIGN_FIELDS if item.get(name) is not None},
+        )
+
+    def _unseal(self, seal: Seal, account: str, form: str) -> tuple[Key, bytes]:
+        fault = ""
+        for secret in (self._keys.current, self._keys.reread):
+            try:
+                keys = self._ring(secret())
+            except Misconfigured as error:
+                # Without any key the lead is in the same position as with the wrong ones: it waits for its key.
+                fault = str(error)
+                continue
+            for key in sorted(keys, key=lambda key: _rank(key, account, form)):
+                try:
+                    return key, key.cipher.decrypt(seal.nonce, seal.text, None)
+                except InvalidTag:
+                    continue
+            fault = f"none of {len(keys)} keys opens it; account {account or 'unknown'}, form {form or 'unknown'}"
+        raise TryAgain("cannot_decrypt", fault)
+
+    def _ring(self, secret: dict[str, Any]) -> tuple[Key, ...]:
+        """The usable keys in the secret, parsed once per version of it."""
+        known, keys = self._parsed
+        if secret is not known:
+            subscriptions = secret.get("subscriptions")
+            keys = tuple(_usable(subscriptions if isinstance(subscriptions, list) else ()))
+            self._parsed = (secret, keys)
+        return keys
+
+
+def _rank(key: Key, account: str, form: str) -> int:
+    """The order in which keys are tried: own form, own account, every other live one, retired ones."""
+    own_account = key.account == account
+    own = 0 if own_account and key.form == form and form else 1 if own_account and not key.form else 2
+    return own + 3 * key.retired
+
+
+def _usable(subscriptions: Iterable[Any]) -> Iterable[Key]:
+    """Keys of the right size; one damaged entry must not disable the others."""
+    for entry in subscriptions:
+        if not isinstance(entry, dict):
+            continue
+        secret = _base64(entry.get("cryptographic_key"))
+        if secret is not None and len(secret) == _KEY_BYTES:
+            account, form = plain_id(entry.get("ad_account_id")), plain_id(entry.get("lead_form_id"))
+            yield Key(account, form, entry.get("retired_at") is not None, AESGCM(secret))
+
+
+def _seal(answers: Any) -> Seal:
+    """The encrypted answers, checked for the sizes that AES-256-GCM as Pinterest uses it must have.
+
+    The tag is 16 bytes, never less: a shortened one would be guessable. The nonce is used as sent;
+    Pinterest's sample has 16 bytes, and the library takes 8 to 128.
+    """
+    parts = answers if isinstance(answers, Mapping) else {}
+    nonce, tag, text = (_part(parts, name) for name in ("nonce", "tag", "cipher_msg"))
+    if not 8 <= len(nonce) <= 128:
+        raise TryAgain("cannot_decrypt", f"answers.nonce has {len(nonce)} bytes, 8 to 128 are possible")
+    if len(tag) != _TAG_BYTES:
+        raise TryAgain("cannot_decrypt", f"answers.tag has {len(tag)} bytes instead of {_TAG_BYTES}")
+    return Seal(nonce, text + tag)
+
+
+def _part(answers: Mapping[str, Any], name: str) -> bytes:
+    value = _base64(answers.get(name))
+    if value is None:
+        raise TryAgain("cannot_decrypt", f"answers.{name} is missing or not base64")
+    return value
+
+
+def _fingerprint(answers: Any) -> str:
+    """A hash of nonce and tag, equal for every spelling of the same base64."""
+    parts = answers if isinstance(answers, Mapping) else {}
+    digest = hashlib.sha256()
+    for name in ("nonce", "tag"):
+        value = parts.get(name)
+        digest.update(_base64(value) or lenient_json.encode_ascii(value).encode())
+        digest.update(b"|")
+    return digest.hexdigest()
+
+
+def _base64(value: Any) -> bytes | None:
+    """Decodes standard and url-safe base64, padded or not, with or without line breaks; None when it is not."""
+    if not isinstance(value, str):
+        return None
+    try:
+        data = b"".join(value.encode("ascii").translate(_BASE64).split()).rstrip(b"=")
+        return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        return None
+
+
+def _account(item: Mapping[str, Any]) -> str:
+    # The webhook says advertiser_id where the rest of the API says ad_account_id.
+    return plain_id(item.get("advertiser_id")) or plain_id(item.get("ad_account_id"))
+
+
+def _created_at(value: Any) -> float | None:
+    """Pinterest sends milliseconds since the epoch, as a string."""
+    try:
+        seconds = float(value) / 1000
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -1,0 +1,146 @@
+"""Builds everything once per container; the only place that knows everything."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import secrets
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from leads.adapters.aws import Aws
+from leads.adapters.environment import Settings, in_lambda, settings
+from leads.adapters.failed_leads_queue import FailedLeadsQueue
+from leads.adapters.http import HttpClient
+from leads.adapters.ledger_table import LedgerTable
+from leads.adapters.secret_store import Secret
+from leads.adapters.telemetry import Telemetry
+from leads.core.errors import Misconfigured
+from leads.core.routes import RouteTable, parse_routes
+from leads.crm.client import Client
+from leads.crm.contacts import Contacts
+from leads.flow.deliver import Deliver
+from leads.flow.receive import Receive
+from leads.flow.retry import Retry
+from leads.sources import REGISTRY
+
+ROUTES_FILE = Path(__file__).parent.parent / "routes.toml"
+
+
+class Parts:
+    """What both functions are made of. Clients are built with it, connections when they are first used."""
+
+    def __init__(self, config: Settings, *, now: Callable[[], float] = time.time, routes_file: Path = ROUTES_FILE):
+        aws = Aws()
+        self.config = config
+        self.now = now
+        self.sqs = functools.cache(lambda: aws.client("sqs"))
+        secrets_manager = aws.client("secretsmanager")
+
+        def secret(arn: str) -> Secret:
+            return Secret(lambda: secrets_manager, arn, now=now)
+
+        self.token_secret = secret(config.webhook_token_secret)
+        self.sources = {"pinterest": REGISTRY["pinterest"](secret(config.pinterest_keys_secret))}
+        self.queue = FailedLeadsQueue(self.sqs, config.failed_leads_queue_url)
+        http = HttpClient("contacts_api", now=now)
+        contacts = Contacts(Client(http, secret(config.contacts_secret), config.contacts_api_url))
+        self.deliver = Deliver(
+            sources=self.sources,
+            ledger=LedgerTable(aws.client("dynamodb"), config.ledger_table_name, now=now),
+            contacts=contacts,
+            routes=functools.cache(lambda: load_routes(routes_file)),
+            now=now,
+        )
+
+    def receive(self) -> Receive:
+        """The webhook's verb."""
+        return Receive(
+            sources=self.sources,
+            tokens=WebhookTokens(self.token_secret),
+            deliver=self.deliver,
+            queue=self.queue,
+            budget=self.config.inline_budget,
+            now=self.now,
+            iso_time=iso_time,
+        )
+
+    def retry(self) -> Retry:
+        """The retry function's verb."""
+        return Retry(
+            sources=self.sources,
+            deliver=self.deliver,
+            queue=self.queue,
+            waits=self.config.retry_waits,
+            now=self.now,
+            sleep=time.sleep,
+            # A generator of our own would repeat itself in every container restored from one snapshot.
+            chance=secrets.SystemRandom().random,
+        )
+
+
+class WebhookTokens:
+    """The tokens of our address: the current one, and while URLs are being changed its predecessor."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def current(self) -> Sequence[str]:
+        """The valid tokens. Raises Misconfigured when the secret cannot be used."""
+        return self._valid(self._secret.current())
+
+    def reread(self) -> Sequence[str]:
+        """The valid tokens as the secret has them now."""
+        return self._valid(self._secret.reread())
+
+    def _valid(self, secret: dict[str, Any]) -> Sequence[str]:
+        tokens = [token for name in ("token", "previous") if isinstance(token := secret.get(name), str) and token]
+        if not tokens:
+            raise Misconfigured('the webhook token secret has no "token"; store {"token": "<long random text>"} in it')
+        return tokens
+
+
+def load_routes(file: Path) -> RouteTable:
+    """The route table in a TOML file. Raises Misconfigured naming the file and what is wrong in it."""
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Misconfigured(f"{file.name} cannot be read: {error}") from None
+    return parse_routes(document, place=file.name)
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
+
+
+@functools.cache
+def parts() -> Parts:
+    """This container's parts. Raises Misconfigured when the environment lacks something."""
+    return Parts(settings())
+
+
+@functools.cache
+def telemetry(service: str) -> Telemetry:
+    """This container's log and metrics under the name of its function."""
+    try:
+        level = settings().log_level
+    except Misconfigured:
+        level = "INFO"
+    return Telemetry(service, level)
+
+
+def warm_up(*builders: Callable[[], object]) -> None:
+    """Builds ahead of the first event, inside Lambda's init phase, so that a SnapStart snapshot holds it.
+
+    A fault here would only crash the container before it can say why: the first event meets it again.
+    """
+    if in_lambda():
+        try:
+            for build in builders:
+                build()
+        except Exception:
+            return

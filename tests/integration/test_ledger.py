@@ -1,0 +1,166 @@
+"""The ledger in DynamoDB and the one in memory keep the same promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+
+from leads.adapters.ledger_table import LedgerTable
+from leads.core.errors import TryAgain
+from leads.core.lead import Envelope, Lead
+from leads.core.ledger import Claim, Standing, Status
+from tests.fakes import Clock, FakeLedger
+from tests.integration.conftest import AwsAccount
+
+ENVELOPE = Envelope(source="pinterest", account="1", lead_id="9", raw={}, received_at="", seal="a" * 64)
+
+
+def lead(lead_id: str = "9", seal: str = "a" * 64) -> Lead:
+    return Lead(
+        source="pinterest",
+        account="1",
+        form="2",
+        lead_id=lead_id,
+        ledger_key=f"pinterest#1#{lead_id}",
+        seal=seal,
+        is_test=False,
+        created_at=None,
+        answers={},
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def ledger(request: pytest.FixtureRequest, clock: Clock) -> Any:
+    if request.param == "memory":
+        return FakeLedger(clock)
+    account: AwsAccount = request.getfixturevalue("aws")
+    return LedgerTable(account.dynamodb, account.table, now=clock)
+
+
+def claim(ledger: Any, clock: Clock, **changes: Any) -> Claim:
+    claimed = ledger.claim(lead(**changes), until=clock() + 30, message_id="")
+    assert isinstance(claimed, Claim)
+    return claimed
+
+
+def refused(ledger: Any, clock: Clock, message_id: str = "", **changes: Any) -> Standing:
+    standing = ledger.claim(lead(**changes), until=clock() + 30, message_id=message_id)
+    assert isinstance(standing, Standing)
+    return standing
+
+
+def test_a_new_lead_can_be_claimed_once(ledger: Any, clock: Clock) -> None:
+    """The second asker learns until when it is taken."""
+    claim(ledger, clock)
+    standing = refused(ledger, clock)
+    assert (standing.status, standing.claimed_until) == (Status.CLAIMED, clock() + 30)
+
+
+def test_a_claim_ends_with_its_time(ledger: Any, clock: Clock) -> None:
+    """Its owner is dead by then."""
+    claim(ledger, clock)
+    clock.time += 31
+    claim(ledger, clock)
+
+
+def test_a_delivered_lead_is_never_claimed_again(ledger: Any, clock: Clock) -> None:
+    """And the asker learns which contact it became."""
+    ledger.finish(claim(ledger, clock), contact_id="c1", location_id="l1", steps={"contact": "c1"})
+    standing = refused(ledger, clock)
+    assert (standing.status, standing.contact_id, standing.replayed) == (Status.DELIVERED, "c1", False)
+
+
+def test_a_parked_lead_is_free(ledger: Any, clock: Clock) -> None:
+    """Parking lets go of the claim."""
+    ledger.park(ENVELOPE, reason="contacts_api_5xx", claim=claim(ledger, clock))
+    claim(ledger, clock)
+
+
+def test_a_verdict_binds_its_own_message_only(ledger: Any, clock: Clock) -> None:
+    """The same message is refused with the reason, another one may try."""
+    assert ledger.give_up(ENVELOPE, reason="rejected", message_id="m1", claim=claim(ledger, clock))
+    standing = refused(ledger, clock, "m1")
+    assert (standing.status, standing.reason) == (Status.UNDELIVERABLE, "rejected")
+    assert isinstance(ledger.claim(lead(), until=clock() + 30, message_id="m2"), Claim)
+
+
+def test_giving_up_twice_on_one_message_is_news_once(ledger: Any, clock: Clock) -> None:
+    """So that a lead is counted once however often its message comes by."""
+    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None)
+    assert not ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None)
+    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m2", claim=None)
+
+
+def test_parking_without_a_claim_never_overwrites_an_owner_or_a_delivery(ledger: Any, clock: Clock) -> None:
+    """Junk under a known id changes nothing."""
+    mine = claim(ledger, clock)
+    ledger.park(ENVELOPE, reason="cannot_decrypt", claim=None)
+    assert refused(ledger, clock).status is Status.CLAIMED
+    ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+    ledger.park(ENVELOPE, reason="cannot_decrypt", claim=None)
+    assert refused(ledger, clock).status is Status.DELIVERED
+
+
+def test_an_owner_whose_claim_passed_on_changes_nothing_any_more(ledger: Any, clock: Clock) -> None:
+    """It wakes up late; the lead is in other hands."""
+    late = claim(ledger, clock)
+    clock.time += 31
+    claim(ledger, clock)
+    ledger.finish(late, contact_id="c1", location_id="l1", steps={})
+    ledger.park(ENVELOPE, reason="x", claim=late)
+    assert refused(ledger, clock).status is Status.CLAIMED
+
+
+def test_one_ciphertext_belongs_to_one_lead(ledger: Any, clock: Clock) -> None:
+    """Under another id it is a replay; under its own it may be claimed again."""
+    ledger.park(ENVELOPE, reason="x", claim=claim(ledger, clock))
+    assert refused(ledger, clock, lead_id="10").replayed
+    claim(ledger, clock)
+
+
+def test_a_lead_without_a_seal_is_claimed_by_its_id_alone(ledger: Any, clock: Clock) -> None:
+    """Sources that send ids only have nothing to replay."""
+    claim(ledger, clock, seal="")
+    assert refused(ledger, clock, seal="").status is Status.CLAIMED
+
+
+def test_a_table_that_does_not_answer_is_a_reason_to_try_again(aws: AwsAccount, clock: Clock) -> None:
+    """Whatever call it is."""
+    client = boto3.client("dynamodb", "us-east-1")
+    ledger = LedgerTable(client, "no-such-table", now=clock)
+    for call in (
+        lambda: ledger.claim(lead(), until=clock() + 1, message_id=""),
+        lambda: ledger.finish(Claim("k", "o"), contact_id="c", location_id="l", steps={}),
+        lambda: ledger.park(ENVELOPE, reason="x", claim=None),
+    ):
+        with pytest.raises(TryAgain) as caught:
+            call()
+        assert caught.value.reason == "ledger_unavailable"
+
+
+def test_a_happy_lead_costs_two_writes_and_leaves_a_readable_item(aws: AwsAccount, clock: Clock) -> None:
+    """Claim and finish; ids, times and outcome are there for whoever looks."""
+    calls: list[str] = []
+    aws.dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    ledger = LedgerTable(aws.dynamodb, aws.table, now=clock)
+    ledger.finish(claim(ledger, clock), contact_id="c1", location_id="l1", steps={"contact": "c1"})
+    assert calls == ["TransactWriteItems", "UpdateItem"]
+    item = aws.ledger()["pinterest#1#9"]
+    assert {name: next(iter(value.values())) for name, value in item.items() if name != "claim_owner"} == {
+        "pk": "pinterest#1#9",
+        "status": "delivered",
+        "contact_id": "c1",
+        "location_id": "l1",
+        "steps": {"contact": {"S": "c1"}},
+        "attempts": "1",
+        "first_seen_at": "2027-01-15T08:00:00.000+00:00",
+        "updated_at": "2027-01-15T08:00:00.000+00:00",
+        "expires_at": str(int(clock()) + 90 * 86_400),
+    }

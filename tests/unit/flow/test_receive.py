@@ -1,0 +1,235 @@
+"""One webhook request: each lead delivered or parked, and an answer that is true."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.core.request import Request
+from leads.flow.deliver import Deliver
+from leads.flow.receive import Receipt, Receive
+from leads.sources.pinterest import Pinterest
+from tests import leads_made
+from tests.fakes import ROUTES, Clock, FakeContacts, FakeLedger, FakeQueue, FakeSecret, Written
+
+TOKEN = "t" * 48
+
+
+class Tokens:
+    """The address's tokens; `newer` is what a re-read brings."""
+
+    def __init__(self) -> None:
+        self.valid = [TOKEN, "previous-token"]
+        self.newer: list[str] = []
+        self.fault = ""
+
+    def current(self) -> list[str]:
+        if self.fault:
+            raise Misconfigured(self.fault)
+        return self.valid
+
+    def reread(self) -> list[str]:
+        self.valid = self.newer or self.valid
+        return self.valid
+
+
+class World:
+    """A receiver and everything around it."""
+
+    def __init__(self, budget: float = 4.0) -> None:
+        self.clock = Clock()
+        self.ledger = FakeLedger(self.clock)
+        self.contacts = FakeContacts()
+        self.queue = FakeQueue()
+        self.tokens = Tokens()
+        sources = {"pinterest": Pinterest(FakeSecret(leads_made.keys_secret()))}
+        deliver = Deliver(
+            sources=sources, ledger=self.ledger, contacts=self.contacts, routes=lambda: ROUTES, now=self.clock
+        )
+        self.receive = Receive(
+            sources=sources,
+            tokens=self.tokens,
+            deliver=deliver,
+            queue=self.queue,
+            budget=budget,
+            now=self.clock,
+            iso_time=lambda seconds: "2027-01-15T08:00:00.000+00:00",
+        )
+
+    def post(self, body: bytes, *, source: str = "pinterest", token: str = TOKEN) -> Receipt:
+        return self.receive(Request(source=source, token=token, body=body), remaining=30)
+
+    def deliver(self, *leads: Any) -> Receipt:
+        return self.post(leads_made.body(*leads))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_every_lead_of_a_delivery_is_accepted(world: World) -> None:
+    """Delivered ones count as accepted, and nothing is parked without need."""
+    receipt = world.deliver(*(leads_made.lead() for _ in range(20)))
+    assert (receipt.answer.status, receipt.answer.body) == (200, {"accepted": 20})
+    assert len(world.contacts.contacts) == 20
+    assert world.queue.sent == []
+
+
+def test_an_empty_delivery_is_a_delivery(world: World) -> None:
+    """Pinterest may send an array of none."""
+    assert world.deliver().answer.body == {"accepted": 0}
+
+
+def test_one_bad_lead_never_costs_the_others(world: World) -> None:
+    """Poison is parked with its reason, the rest is delivered."""
+    poison = leads_made.lead(key=b"p" * 32)
+    receipt = world.deliver(leads_made.lead(), poison, leads_made.lead())
+    assert receipt.answer.body == {"accepted": 3}
+    assert len(world.contacts.contacts) == 2
+    [parked] = world.queue.sent
+    assert (parked.envelope.raw, parked.reason, parked.attempt) == (poison, "cannot_decrypt", 1)
+
+
+def test_items_that_are_no_leads_cost_the_leads_nothing(world: World) -> None:
+    """They are counted, and the leads beside them accepted."""
+    receipt = world.deliver(leads_made.lead(), 42, None, "text", {"unrelated": 1})
+    assert (receipt.answer.body, receipt.rejected) == ({"accepted": 1}, 4)
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"42", b"null", b'"text"', b"[1]", b"{}", b"\xff\xfe", b"[" * 10_000])
+def test_what_cannot_be_a_delivery_is_refused(world: World, body: bytes) -> None:
+    """400, with a sentence and nothing of the body in it."""
+    receipt = world.post(body)
+    assert receipt.answer.status == 400
+    assert set(receipt.answer.body) == {"error"}
+
+
+@pytest.mark.parametrize(
+    ("source", "token"), [("pinterest", "wrong"), ("pinterest", ""), ("pinterest", "é\ud800"), ("myspace", TOKEN)]
+)
+def test_a_wrong_address_says_nothing_about_what_was_wrong(world: World, source: str, token: str) -> None:
+    """Unknown source and wrong token are answered alike."""
+    receipt = world.post(leads_made.body(leads_made.lead()), source=source, token=token)
+    assert (receipt.answer.status, receipt.answer.body) == (404, {"error": "There is no webhook at this address."})
+    assert world.contacts.calls == []
+
+
+def test_the_previous_token_stays_valid_and_a_new_one_is_found(world: World) -> None:
+    """While URLs are being changed both addresses work; a fresh token is read when an unknown one comes."""
+    assert world.post(b"[]", token="previous-token").answer.status == 200
+    world.tokens.newer = ["brand-new"]
+    assert world.post(b"[]", token="brand-new").answer.status == 200
+
+
+def test_without_a_token_secret_the_platform_is_asked_to_send_again(world: World) -> None:
+    """We cannot tell whether the address is right, so nothing may be lost to a 4xx."""
+    world.tokens.fault = "the secret arn:x has no value yet"
+    receipt = world.deliver(leads_made.lead())
+    assert receipt.answer.status == 503
+    assert receipt.detail == "the secret arn:x has no value yet"
+
+
+def test_a_body_over_five_mebibytes_is_refused(world: World) -> None:
+    """One byte under is still read."""
+    limit = 5 * 1024 * 1024
+    assert world.post(b" " * (limit + 1)).answer.status == 413
+    assert world.post(b"[]" + b" " * (limit - 2)).answer.status == 200
+
+
+def test_a_lead_over_200_kib_is_refused_and_costs_the_others_nothing(world: World) -> None:
+    """What cannot be stored in the queue cannot be promised; the leads beside it are delivered all the same."""
+    receipt = world.deliver(leads_made.lead(), leads_made.lead(ad_name="x" * 200 * 1024), leads_made.lead())
+    assert receipt.answer.status == 413
+    assert receipt.answer.body["error"].startswith("1 of 3 leads are larger than 200 KiB")
+    assert len(world.contacts.contacts) == 2
+
+
+def test_leads_of_one_delivery_are_delivered_side_by_side(world: World) -> None:
+    """Eight wait for each other here; one after the other they would wait forever."""
+    meeting = threading.Barrier(8, timeout=5)
+    upsert = world.contacts.upsert
+
+    def meet(location_id: str, fields: Any, *, deadline: float) -> Written:
+        meeting.wait()
+        return upsert(location_id, fields, deadline=deadline)
+
+    world.contacts.upsert = meet  # type: ignore[method-assign]
+    receipt = world.deliver(*(leads_made.lead() for _ in range(8)))
+    assert [outcome.status for outcome in receipt.outcomes] == ["delivered"] * 8
+
+
+def test_what_does_not_fit_the_budget_is_parked(world: World) -> None:
+    """A slow CRM takes the time of a few leads; the others wait in the queue, unopened and whole."""
+    world.contacts.clock, world.contacts.seconds = world.clock, 1.0
+    leads = [leads_made.lead() for _ in range(40)]
+    receipt = world.deliver(*leads)
+    assert receipt.answer.body == {"accepted": 40}
+    late = [parked for parked in world.queue.sent if parked.reason == "out_of_time"]
+    assert len(late) >= 25
+    assert len(world.queue.sent) + len(world.contacts.contacts) == 40
+    assert {parked.attempt for parked in late} == {0}
+
+
+def test_an_outage_of_the_crm_parks_every_lead(world: World) -> None:
+    """The platform hears 200 because the leads are stored."""
+    world.contacts.failures["*"] = [TryAgain("contacts_api_5xx")] * 30
+    receipt = world.deliver(*(leads_made.lead() for _ in range(30)))
+    assert receipt.answer.body == {"accepted": 30}
+    assert len(world.queue.sent) == 30
+
+
+def test_a_hopeless_lead_is_parked_too(world: World) -> None:
+    """Only SQS writes the dead-letter queue, so even this goes the way of the others."""
+    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")]
+    world.deliver(leads_made.lead())
+    assert [parked.reason for parked in world.queue.sent] == ["rejected_by_contacts_api"]
+
+
+def test_throttling_delays_the_parked_lead_as_asked(world: World) -> None:
+    """The server's wish becomes the message's delay, as far as SQS can delay."""
+    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=9.2), TryAgain("x", retry_after=4000)]
+    world.deliver(leads_made.lead())
+    world.deliver(leads_made.lead())
+    assert [parked.delay for parked in world.queue.sent] == [10, 900]
+
+
+def test_neither_delivered_nor_parked_is_answered_503(world: World) -> None:
+    """The platform sends all again; what was delivered stays delivered, once."""
+    world.queue.broken = True
+    world.contacts.failures["person-bad@example.com"] = [TryAgain("contacts_api_5xx")]
+    good, bad = leads_made.lead(), leads_made.lead(answers={"EMAIL": "person-bad@example.com"})
+    receipt = world.deliver(good, bad)
+    assert receipt.answer.status == 503
+    assert receipt.answer.body == {"error": "1 of 2 leads could not be stored; please send again."}
+    assert [outcome.status for outcome in receipt.outcomes] == ["delivered", "refused"]
+    world.queue.broken = False
+    assert world.deliver(good, bad).answer.body == {"accepted": 2}
+    assert world.contacts.calls.count("upsert") == 3
+    assert len(world.contacts.contacts) == 2
+
+
+def test_a_batch_call_that_takes_only_some_leads_is_noticed(world: World) -> None:
+    """Of 25 leads in three calls SQS refuses two."""
+    world.contacts.failures["*"] = [TryAgain("contacts_api_5xx")] * 25
+    leads = [leads_made.lead() for _ in range(25)]
+    world.queue.refuses = {leads[3]["lead_id"], leads[17]["lead_id"]}
+    receipt = world.deliver(*leads)
+    assert receipt.answer.body == {"error": "2 of 25 leads could not be stored; please send again."}
+    assert len(world.queue.sent) == 23
+
+
+def test_one_lead_twice_in_one_delivery_takes_effect_once(world: World) -> None:
+    """Both are accepted; the second is done already or waits for the first."""
+    lead = leads_made.lead()
+    receipt = world.deliver(lead, lead)
+    assert receipt.answer.body == {"accepted": 2}
+    assert world.contacts.calls.count("upsert") == 1
+
+
+def test_a_single_object_instead_of_an_array_is_a_delivery(world: World) -> None:
+    """One lead, sent bare."""
+    assert world.post(leads_made.body(leads_made.lead())[1:-1]).answer.body == {"accepted": 1}

@@ -1,0 +1,203 @@
+"""One parked lead: delivered, held, requeued, or left for SQS to dead-letter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leads.core.errors import TryAgain, Undeliverable
+from leads.core.outcome import Outcome
+from leads.core.parked_lead import body_of
+from leads.flow.deliver import Deliver
+from leads.flow.retry import Message, Retry
+from leads.sources.pinterest import Pinterest
+from tests import leads_made
+from tests.fakes import ROUTES, Clock, FakeContacts, FakeLedger, FakeQueue, FakeSecret
+
+WAITS = (60, 300, 1800, 7200, 21600, 43200, 43200)
+OUTAGE = "contacts_api_5xx"
+
+
+class World:
+    """A retrier and everything around it."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.ledger = FakeLedger(self.clock)
+        self.contacts = FakeContacts()
+        self.queue = FakeQueue()
+        self.secret = FakeSecret(leads_made.keys_secret())
+        self.source = Pinterest(self.secret)
+        sources = {"pinterest": self.source}
+        deliver = Deliver(
+            sources=sources, ledger=self.ledger, contacts=self.contacts, routes=lambda: ROUTES, now=self.clock
+        )
+        self.retry = Retry(
+            sources=sources,
+            deliver=deliver,
+            queue=self.queue,
+            waits=WAITS,
+            now=self.clock,
+            sleep=self.clock.sleep,
+            chance=lambda: 0.5,
+        )
+
+    def message(self, item: dict[str, Any], *, receives: int = 1, message_id: str = "m1") -> Message:
+        body = body_of(self.source.wrap(item, received_at="2027-01-15T08:00:00.000+00:00"))
+        return Message(message_id=message_id, receipt_handle="handle", body=body, receives=receives, attempt=1)
+
+    def attempt(self, item: dict[str, Any], *, remaining: float = 120, **options: Any) -> Outcome:
+        return self.retry(self.message(item, **options), remaining=remaining)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_parked_lead_is_delivered_and_leaves_the_queue(world: World) -> None:
+    """The outage is over."""
+    outcome = world.attempt(leads_made.lead())
+    assert (outcome.status, outcome.leaves_queue) == ("delivered", True)
+    assert world.queue.holds == []
+
+
+def test_a_lead_delivered_meanwhile_leaves_the_queue(world: World) -> None:
+    """The platform sent it again and that copy went through."""
+    lead = leads_made.lead()
+    world.attempt(lead)
+    outcome = world.attempt(lead, message_id="m2")
+    assert (outcome.status, outcome.leaves_queue) == ("duplicate", True)
+
+
+@pytest.mark.parametrize(("receives", "wait"), list(enumerate(WAITS[:5], start=1)))
+def test_a_failed_attempt_holds_the_lead_as_the_table_says(world: World, receives: int, wait: int) -> None:
+    """Each failed attempt waits longer than the one before."""
+    world.contacts.failures["*"] = [TryAgain(OUTAGE)]
+    outcome = world.attempt(leads_made.lead(), receives=receives)
+    assert (outcome.status, outcome.wait, outcome.leaves_queue) == ("held", wait, False)
+    assert world.queue.holds == [("handle", wait)]
+
+
+def test_the_servers_wish_beats_the_table(world: World) -> None:
+    """A 503 with Retry-After: 900 waits 900 s at least, not one minute."""
+    world.contacts.failures["*"] = [TryAgain(OUTAGE, retry_after=900)]
+    world.attempt(leads_made.lead())
+    [(_, wait)] = world.queue.holds
+    assert 900 <= wait <= 1080
+
+
+def test_no_hold_is_longer_than_sqs_allows(world: World) -> None:
+    """A message can stay hidden for 12 h counted from its receipt."""
+    world.contacts.failures["*"] = [TryAgain(OUTAGE, retry_after=10**9)]
+    world.attempt(leads_made.lead(), receives=7)
+    assert world.queue.holds[0][1] <= 43_200 - 120
+
+
+def test_the_attempt_after_the_last_wait_is_the_last(world: World) -> None:
+    """Seven waits make eight attempts; then the lead goes back at once, for SQS to dead-letter."""
+    world.contacts.failures["*"] = [TryAgain(OUTAGE)] * 3
+    lead = leads_made.lead()
+    outcome = world.attempt(lead, receives=8)
+    assert (outcome.status, outcome.reason, outcome.leaves_queue) == ("undeliverable", OUTAGE, False)
+    assert world.queue.holds == [("handle", 0)]
+    assert world.attempt(lead, receives=9).repeated
+    assert world.contacts.calls == ["upsert"]
+
+
+def test_a_hopeless_lead_fails_quickly_and_asks_the_crm_once(world: World) -> None:
+    """Twelve receipts until SQS moves it, one call to the CRM."""
+    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")] * 12
+    lead = leads_made.lead()
+    outcomes = [world.attempt(lead, receives=receives) for receives in range(1, 13)]
+    assert {outcome.status for outcome in outcomes} == {"undeliverable"}
+    assert [outcome.repeated for outcome in outcomes] == [False] + [True] * 11
+    assert world.contacts.calls == ["upsert"]
+    assert world.queue.holds == [("handle", 0)] * 12
+
+
+def test_a_redriven_lead_is_delivered_once_its_cause_is_gone(world: World) -> None:
+    """A new message with the same body, as the SQS console makes it."""
+    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")]
+    lead = leads_made.lead()
+    world.attempt(lead)
+    assert world.attempt(lead, message_id="redriven").status == "delivered"
+
+
+def test_throttling_is_waited_out_inside_the_function(world: World) -> None:
+    """Three times told to wait ten seconds, then delivered, without a trip through the queue."""
+    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=10, counts=False)] * 3
+    assert world.attempt(leads_made.lead()).status == "delivered"
+    assert world.clock.slept == [10, 10, 10]
+    assert world.queue.holds == []
+
+
+def test_throttling_longer_than_the_function_lives_is_held(world: World) -> None:
+    """The rest of the wait happens in the queue and uses up no attempt."""
+    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=60, counts=False)] * 9
+    outcome = world.attempt(leads_made.lead(), receives=3)
+    assert (outcome.status, outcome.counts) == ("held", False)
+    assert world.queue.holds == [("handle", 60)]
+
+
+def test_throttling_alone_never_dead_letters_a_lead(world: World) -> None:
+    """Before SQS has counted too many receipts the lead continues as a new message."""
+    world.contacts.failures["*"] = [TryAgain("daily_limit", retry_after=5000, counts=False)]
+    outcome = world.attempt(leads_made.lead(), receives=8)
+    assert (outcome.status, outcome.leaves_queue) == ("requeued", True)
+    [again] = world.queue.sent
+    assert (again.reason, again.delay, again.attempt) == ("daily_limit", 900, 9)
+
+
+def test_a_lead_that_cannot_be_requeued_is_held_all_the_same(world: World) -> None:
+    """SQS refuses the new message, so the old one must stay."""
+    world.contacts.failures["*"] = [TryAgain("daily_limit", retry_after=5000, counts=False)]
+    world.queue.refuses = {"7"}
+    outcome = world.attempt(leads_made.lead(lead_id="7"), receives=8)
+    assert (outcome.status, outcome.leaves_queue) == ("held", False)
+
+
+def test_a_lead_somebody_else_delivers_right_now_is_looked_at_again_soon(world: World) -> None:
+    """Neither done nor failed."""
+    lead = leads_made.lead()
+    world.contacts.failures["*"] = [KeyboardInterrupt()]  # type: ignore[list-item]  # a process killed in the middle
+    with pytest.raises(KeyboardInterrupt):
+        world.attempt(lead)
+    world.attempt(lead, message_id="m2")
+    assert world.queue.holds == [("handle", 5)]
+
+
+def test_a_function_out_of_time_starts_nothing_and_gives_the_message_back(world: World) -> None:
+    """The tail of a batch that took long."""
+    outcome = world.attempt(leads_made.lead(), remaining=4)
+    assert (outcome.status, outcome.reason) == ("held", "out_of_time")
+    assert world.contacts.calls == []
+
+
+def test_a_lead_without_its_key_waits_and_succeeds_once_the_key_is_there(world: World) -> None:
+    """The key of a new subscription is stored after its first lead arrived."""
+    lead = leads_made.lead(key=b"n" * 32)
+    assert world.attempt(lead).reason == "cannot_decrypt"
+    world.secret.next_value = leads_made.keys_secret(b"n" * 32)
+    assert world.attempt(lead, receives=2).status == "delivered"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not json", "[]", '{"v": 1}', '{"v":2,"source":"pinterest","lead_id":"1","received_at":"","envelope":{}}'],
+)
+def test_a_message_that_is_no_parked_lead_goes_to_the_dead_letters(world: World, body: str) -> None:
+    """Somebody else wrote it; it must not crash the function nor stay forever."""
+    message = Message(message_id="m", receipt_handle="handle", body=body, receives=1)
+    outcome = world.retry(message, remaining=120)
+    assert (outcome.status, outcome.reason, outcome.leaves_queue) == ("undeliverable", "unreadable_message", False)
+    assert world.queue.holds == [("handle", 0)]
+
+
+def test_a_queue_that_cannot_hide_the_message_costs_nothing(world: World) -> None:
+    """SQS then hides it by its own visibility timeout."""
+    world.queue.broken = True
+    world.contacts.failures["*"] = [TryAgain(OUTAGE)]
+    outcome = world.attempt(leads_made.lead())
+    assert (outcome.status, outcome.wait, outcome.leaves_queue) == ("held", None, False)
