@@ -1,0 +1,253 @@
+"""A local server that behaves like the documented Contacts API, and misbehaves on order."""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.local.sandbox.api import ContactsApi
+from infra.local.sandbox.directory import Directory
+from infra.local.sandbox.faults import Fault, fault_from
+from infra.local.sandbox.limits import RateLimit
+from infra.local.sandbox.web import Answer, Call, LoopbackServer
+
+DEFAULT_LOCATION = "ve9EPM428h8vShlRW1KT"
+DEFAULT_CUSTOM_FIELDS = (
+    {"id": "sandboxFieldBudget01", "name": "Budget", "fieldKey": "contact.budget", "dataType": "TEXT"},
+    {"id": "sandboxFieldAdName01", "name": "Ad name", "fieldKey": "contact.ad_name", "dataType": "TEXT"},
+    {
+        "id": "sandboxFieldRooms001",
+        "name": "Rooms",
+        "fieldKey": "contact.rooms",
+        "dataType": "MULTIPLE_OPTIONS",
+    },
+    {"id": "sandboxFieldAge00001", "name": "Age", "fieldKey": "contact.age", "dataType": "NUMERICAL"},
+    {"id": "sandboxFieldStage001", "name": "Stage", "fieldKey": "contact.stage", "dataType": "TEXT"},
+)
+_REMEMBERED_REQUESTS = 1000
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+class ContactsSandbox:
+    """The sandbox as an object: `with ContactsSandbox(tokens={"pit-1": "location"}) as crm: … crm.url`.
+
+    `tokens` gives the location of each token (several tokens may share one, as while one is being replaced);
+    `custom_fields` are the definitions every location has: id, name, fieldKey ("contact.…"), dataType;
+    `retry_after` is the Retry-After of a 429 in seconds, left out when None.
+    """
+
+    def __init__(
+        self,
+        tokens: Mapping[str, str],
+        *,
+        port: int = 0,
+        custom_fields: Iterable[Mapping[str, Any]] = DEFAULT_CUSTOM_FIELDS,
+        burst: int = 100,
+        interval_ms: int = 10_000,
+        daily: int = 200_000,
+        retry_after: int | None = None,
+    ) -> None:
+        directory = Directory({"model": "contact", **definition} for definition in custom_fields)
+        self.api = ContactsApi(tokens, directory, RateLimit(burst, interval_ms, daily), retry_after)
+        self._faults: list[Fault] = []
+        self._requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self._server = LoopbackServer(port, self._answer, "Contacts sandbox")
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    def start(self) -> "ContactsSandbox":
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def __enter__(self) -> "ContactsSandbox":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """Every contact of every location, with gender, notes and tasks."""
+        with self.api.lock:
+            return [contact.everything() for contact in self.api.directory.contacts.values()]
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The last 1000 API requests; `status` is None for one that has got no answer (yet)."""
+        with self.api.lock:
+            return [dict(request) for request in self._requests]
+
+    def add_fault(self, **order: Any) -> Fault:
+        """Order a fault, in the words of POST /_sandbox/faults; ValueError for one that makes no sense."""
+        fault = fault_from(order)
+        with self.api.lock:
+            self._faults.append(fault)
+        return fault
+
+    def faults(self) -> list[dict[str, Any]]:
+        with self.api.lock:
+            return [fault.shown() for fault in self._faults]
+
+    def clear_faults(self) -> None:
+        with self.api.lock:
+            self._faults.clear()
+
+    def clear_requests(self) -> None:
+        with self.api.lock:
+            self._requests.clear()
+
+    def reset(self) -> None:
+        """Forget contacts, faults, requests and what was used of the rate limits."""
+        with self.api.lock:
+            self.clear_faults()
+            self.clear_requests()
+            self.api.directory.clear()
+            self.api.limit.forget()
+
+    def _answer(self, call: Call) -> Answer:
+        if call.parts[0] == "_sandbox":
+            return self._administer(call)
+        entry = self._remember(call)
+        fault = self._next_fault(call)
+        answer = self.api.answer(call) if fault is None else self._go_wrong(fault, call)
+        entry["status"] = None if answer.drop else answer.status
+        return answer
+
+    def _next_fault(self, call: Call) -> Fault | None:
+        with self.api.lock:
+            fault = next((fault for fault in self._faults if fault.fits(call)), None)
+            if fault:
+                fault.hits += 1
+            return fault
+
+    def _go_wrong(self, fault: Fault, call: Call) -> Answer:
+        real = self.api.answer(call) if fault.after else None
+        time.sleep(fault.delay_seconds)
+        if fault.status is None and not fault.drop_connection:
+            return real or self.api.answer(call)
+        status = fault.status or 500
+        body = (
+            {"statusCode": status, "message": "Fault ordered by a test"} if fault.body is None else fault.body
+        )
+        answer = Answer(status, body, fault.headers, fault.drop_connection)
+        return self.api.dressed(answer, self.api.tokens.get(call.token))
+
+    def _remember(self, call: Call) -> dict[str, Any]:
+        try:
+            body = call.json() if call.raw else None
+        except ValueError:
+            body = call.text
+        entry = {
+            "method": call.method,
+            "path": call.path,
+            "query": call.query,
+            "headers": {
+                **call.headers,
+                **({"authorization": "***"} if "authorization" in call.headers else {}),
+            },
+            "location": self.api.tokens.get(call.token),
+            "body": body,
+            "status": None,
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        with self.api.lock:
+            self._requests.append(entry)
+        return entry
+
+    def _administer(self, call: Call) -> Answer:
+        # A page from elsewhere, whose name was pointed at loopback, must not read what is in here.
+        if call.headers.get("host", "").rpartition(":")[0] not in _LOOPBACK_NAMES:
+            return Answer(403, {"error": "The sandbox is administered by its loopback address only."})
+        match call.method, "/".join(call.parts[1:]):
+            case "GET", "contacts":
+                return Answer(200, {"contacts": self.contacts()})
+            case "GET", "requests":
+                return Answer(200, {"requests": self.requests()})
+            case "DELETE", "requests":
+                self.clear_requests()
+            case "GET", "faults":
+                return Answer(200, {"faults": self.faults()})
+            case "POST", "faults":
+                return self._order_fault(call)
+            case "DELETE", "faults":
+                self.clear_faults()
+            case "POST", "reset":
+                self.reset()
+            case _:
+                return Answer(404, {"error": f"The sandbox has no {call.method} {call.path}."})
+        return Answer(200, {"ok": True})
+
+    def _order_fault(self, call: Call) -> Answer:
+        try:
+            order = call.json()
+            fault = self.add_fault(**order) if isinstance(order, dict) else fault_from(order)
+        except ValueError as error:
+            return Answer(400, {"error": str(error)})
+        return Answer(201, fault.shown())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C; 2 when the arguments or the port will not do."""
+    options = _parser().parse_args(arguments)
+    try:
+        sandbox = ContactsSandbox(
+            _tokens(options.token, options.location),
+            port=options.port,
+            burst=options.burst,
+            interval_ms=options.interval_ms,
+            daily=options.daily,
+            retry_after=options.retry_after,
+        )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, OverflowError) as error:
+        print(
+            f"The Contacts sandbox cannot listen on port {options.port} ({error}): give another.",
+            file=sys.stderr,
+        )
+        return 2
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with sandbox:
+        print(f"listening on {sandbox.url}", flush=True)
+        stopped.wait()
+    return 0
+
+
+def _tokens(given: Sequence[str], location: str | None) -> dict[str, str]:
+    """Token to location, from LOCATION=TOKEN, or from bare tokens that all belong to `location`."""
+    tokens: dict[str, str] = {}
+    for item in given:
+        left, _, right = ("", "", item) if location or "=" not in item else item.partition("=")
+        if not right:
+            raise ValueError("An empty --token was given: write --token TOKEN or --token LOCATION=TOKEN.")
+        tokens[right] = left or location or DEFAULT_LOCATION
+    return tokens
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.local.contacts_sandbox", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser.add_argument(
+        "--token", action="append", required=True, help="TOKEN or LOCATION=TOKEN; may be repeated"
+    )
+    parser.add_argument("--location", help=f"location of the bare tokens (default {DEFAULT_LOCATION})")
+    parser.add_argument("--burst", type=int, default=100, help="requests per interval and location")
+    parser.add_argument("--interval-ms", type=int, default=10_000)
+    parser.add_argument("--daily", type=int, default=200_000, help="requests per day and location")
+    parser.add_argument("--retry-after", type=int, help="send Retry-After with a 429 (seconds)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""The sandbox's contacts: how the CRM finds, merges, stores and shows them."""
+
+import re
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from infra.local.sandbox.rules import birth_date
+
+_ID_LETTERS = string.ascii_letters + string.digits
+_PHONE_PUNCTUATION = str.maketrans("", "", " -().")
+_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_PLAIN = (
+    *("firstName", "lastName", "email", "phone", "companyName", "address1", "city", "state", "country"),
+    *("postalCode", "website", "timezone", "source", "assignedTo", "dnd", "dndSettings"),
+)
+_HIDDEN = ("gender", "inboundDndSettings")
+# Only the answer to POST /contacts/ is described by a schema of its own, which has neither of these.
+_NOT_IN_CREATED = ("name", "timezone")
+
+
+def new_id() -> str:
+    """20 letters and digits, like the CRM's own ids."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(20))
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def e164(phone: str) -> str | None:
+    """The phone as stored: "+1 888-888-8888" is understood, anything without a country code is not."""
+    bare = phone.translate(_PHONE_PUNCTUATION)
+    return bare if _E164.fullmatch(bare) else None
+
+
+def merged_tags(*groups: Iterable[str]) -> list[str]:
+    """Tags as the CRM keeps them: trimmed, in lower case, each once, in the order they came."""
+    return list(dict.fromkeys(tag for group in groups for tag in (t.strip().lower() for t in group) if tag))
+
+
+@dataclass
+class Contact:
+    """One stored contact; `values` holds the API's own field names, without those that are blank."""
+
+    id: str
+    location_id: str
+    added_at: str
+    updated_at: str
+    values: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    custom: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return " ".join(self.values[part] for part in ("firstName", "lastName") if part in self.values)
+
+    def shown(self) -> dict[str, Any]:
+        """The contact as GET, PUT and upsert show it."""
+        view = {
+            "id": self.id,
+            "locationId": self.location_id,
+            "dateAdded": self.added_at,
+            "dateUpdated": self.updated_at,
+            "type": "lead",
+            "tags": list(self.tags),
+            "customFields": [{"id": key, "value": value} for key, value in self.custom.items()],
+        }
+        view |= {key: self.values[key] for key in (*_PLAIN, "dateOfBirth") if key in self.values}
+        if self.name:
+            view |= {"name": self.name, "fullNameLowerCase": self.name.lower()}
+        for key in ("firstName", "lastName", "email"):
+            if key in self.values:
+                view[f"{key}LowerCase"] = self.values[key].lower()
+        return view
+
+    def shown_when_created(self) -> dict[str, Any]:
+        """The contact as POST /contacts/ shows it: the birth date is a moment there."""
+        view = {key: value for key, value in self.shown().items() if key not in _NOT_IN_CREATED}
+        view |= {"bounceEmail": False, "unsubscribeEmail": False, "deleted": False}
+        if born := view.get("dateOfBirth"):
+            view |= {
+                "dateOfBirth": f"{born}T00:00:00.000Z",
+                "birthMonth": int(born[5:7]),
+                "birthDay": int(born[8:]),
+            }
+        return view
+
+    def everything(self) -> dict[str, Any]:
+        """The contact with what the API does not show or keeps elsewhere: gender, notes and tasks."""
+        hidden: dict[str, Any] = {key: self.values[key] for key in _HIDDEN if key in self.values}
+        return {
+            **self.shown(),
+            **hidden,
+            "notes": [dict(note) for note in self.notes.values()],
+            "tasks": [dict(task) for task in self.tasks.values()],
+        }
+
+
+class Directory:
+    """All contacts of all locations; the caller serialises access."""
+
+    def __init__(self, custom_fields: Iterable[Mapping[str, Any]]) -> None:
+        self.custom_fields = [dict(definition) for definition in custom_fields]
+        self.contacts: dict[str, Contact] = {}
+        self._ids: dict[tuple[str, str], str] = {}  # (location, e-mail or phone) to contact id
+
+    def find(self, location_id: str, *, email: str | None = None, phone: str | None = None) -> Contact | None:
+        """The location's contact with this e-mail (whatever its case) or this E.164 phone."""
+        for wanted in (email.strip().casefold() if email else None, phone):
+            if wanted and (found := self._ids.get((location_id, wanted))):
+                return self.contacts[found]
+        return None
+
+    def remove(self, contact: Contact) -> None:
+        self._unlist(contact)
+        del self.contacts[contact.id]
+
+    def clear(self) -> None:
+        self.contacts.clear()
+        self._ids.clear()
+
+    def create(self, location_id: str, body: Mapping[str, Any]) -> Contact:
+        moment = now()
+        contact = Contact(new_id(), location_id, moment, moment)
+        self.contacts[contact.id] = contact
+        self.change(contact, body)
+        return contact
+
+    def upsert(self, location_id: str, body: Mapping[str, Any]) -> tuple[Contact, bool]:
+        """The contact that e-mail, then phone, lead to, and whether it is new.
+
+        When the two lead to different contacts, the e-mail's is changed and the phone is ignored.
+        """
+        phone = e164(body.get("phone") or "")
+        by_email = self.find(location_id, email=body.get("email"))
+        by_phone = self.find(location_id, phone=phone)
+        contact = by_email or by_phone
+        if contact is None:
+            return self.create(location_id, body), True
+        ignored = {
+            "gender"
+        }  # accepted for a contact that exists, and discarded: highlevel-api-docs issue 313
+        if by_phone and by_phone is not contact:
+            ignored.add("phone")
+        self.change(contact, {key: value for key, value in body.items() if key not in ignored})
+        return contact, False
+
+    def change(self, contact: Contact, body: Mapping[str, Any]) -> None:
+        """Write what `body` names: null and "" blank a field, tags replace all tags, bad phones vanish."""
+        new = {
+            key: value
+            for key, value in body.items()
+            if key not in ("locationId", "createNewIfDuplicateAllowed")
+        }
+        if "tags" in new:
+            contact.tags = merged_tags(new.pop("tags"))
+        for item in new.pop("customFields", ()):
+            if definition := self._definition(item):  # one that is not defined vanishes without a word
+                contact.custom[definition["id"]] = item["field_value"]
+        name = new.pop("name", None)
+        if name and not {"firstName", "lastName"} & new.keys():
+            new["firstName"], _, new["lastName"] = name.strip().partition(" ")
+        if phone := new.get("phone"):
+            del new["phone"]
+            if stored := e164(phone):
+                new["phone"] = stored
+        if born := new.get("dateOfBirth"):
+            new["dateOfBirth"] = str(birth_date(born))
+        self._unlist(contact)
+        contact.values.update(new)
+        contact.values = {key: value for key, value in contact.values.items() if value not in (None, "")}
+        contact.updated_at = now()
+        self._ids.update(dict.fromkeys(_search_keys(contact), contact.id))
+
+    def _unlist(self, contact: Contact) -> None:
+        for key in _search_keys(contact):
+            self._ids.pop(key, None)
+
+    def _definition(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
+        key = str(item.get("key", "")).removeprefix("contact.")
+        for definition in self.custom_fields:
+            if item.get("id") == definition["id"] or (key and definition["fieldKey"] == f"contact.{key}"):
+                return definition
+        return None
+
+
+def _search_keys(contact: Contact) -> list[tuple[str, str]]:
+    found = (contact.values.get("email", "").casefold(), contact.values.get("phone", ""))
+    return [(contact.location_id, text) for text in found if text]
