@@ -6,13 +6,12 @@ import datetime as dt
 import functools
 import secrets
 import time
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from leads.adapters.aws import Aws
-from leads.adapters.environment import Settings, in_lambda, settings
+from leads.adapters.environment import Settings, in_lambda, in_snapshot, settings
 from leads.adapters.failed_leads_queue import FailedLeadsQueue
 from leads.adapters.http import HttpClient
 from leads.adapters.ledger_table import LedgerTable
@@ -48,11 +47,12 @@ class Parts:
         self.queue = FailedLeadsQueue(self.sqs, config.failed_leads_queue_url)
         http = HttpClient("contacts_api", now=now)
         contacts = Contacts(Client(http, secret(config.contacts_secret), config.contacts_api_url))
+        self.routes = functools.cache(lambda: load_routes(routes_file))
         self.deliver = Deliver(
             sources=self.sources,
             ledger=LedgerTable(aws.client("dynamodb"), config.ledger_table_name, now=now),
             contacts=contacts,
-            routes=functools.cache(lambda: load_routes(routes_file)),
+            routes=self.routes,
             now=now,
         )
 
@@ -105,6 +105,8 @@ class WebhookTokens:
 
 def load_routes(file: Path) -> RouteTable:
     """The route table in a TOML file. Raises Misconfigured naming the file and what is wrong in it."""
+    import tomllib
+
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -134,13 +136,20 @@ def telemetry(service: str) -> Telemetry:
 
 
 def warm_up(*builders: Callable[[], object]) -> None:
-    """Builds ahead of the first event, inside Lambda's init phase, so that a SnapStart snapshot holds it.
+    """Builds ahead of the first event, inside Lambda's init phase.
 
-    A fault here would only crash the container before it can say why: the first event meets it again.
+    What goes into a SnapStart snapshot costs no start anything, so there even the parts are made that only the
+    first lead needs. A fault here would crash the container before it can say why: the first event meets it again.
     """
-    if in_lambda():
-        try:
-            for build in builders:
-                build()
-        except Exception:
-            return
+    if not in_lambda():
+        return
+    try:
+        for build in builders:
+            build()
+        if in_snapshot():
+            import phonenumbers
+
+            phonenumbers.parse("+12128675309")
+            parts().routes()
+    except Exception:
+        return

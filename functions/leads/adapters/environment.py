@@ -66,3 +66,8 @@ _REQUIRED = ("ledger_table_name", "failed_leads_queue_url", "pinterest_keys_secr
 def in_lambda() -> bool:
     """Whether this is a Lambda execution environment."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
+def in_snapshot() -> bool:
+    """Whether Lambda is about to take the SnapStart snapshot that all containers will start from."""
+    return os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"

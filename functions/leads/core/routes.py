@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
@@ -87,6 +86,8 @@ def _sentence(message: str, document: dict[str, Any]) -> str:
         return where + message
     shape = Route if index else Defaults if ".defaults" in message else RouteTable
     allowed = list(shape.__struct_fields__)
+    import difflib
+
     nearest = difflib.get_close_matches(unknown[1], allowed, n=1)
     hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
     return f"{where}unknown key `{unknown[1]}`, allowed are {', '.join(allowed)}{hint}"
