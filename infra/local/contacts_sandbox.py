@@ -134,9 +134,7 @@ class ContactsSandbox:
         if fault.status is None and not fault.drop_connection:
             return real or self.api.answer(call)
         status = fault.status or 500
-        body = (
-            {"statusCode": status, "message": "Fault ordered by a test"} if fault.body is None else fault.body
-        )
+        body = {"statusCode": status, "message": "Fault ordered by a test"} if fault.body is None else fault.body
         answer = Answer(status, body, fault.headers, fault.drop_connection)
         return self.api.dressed(answer, self.api.tokens.get(call.token))
 
@@ -238,9 +236,7 @@ def _tokens(given: Sequence[str], location: str | None) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.contacts_sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
-    parser.add_argument(
-        "--token", action="append", required=True, help="TOKEN or LOCATION=TOKEN; may be repeated"
-    )
+    parser.add_argument("--token", action="append", required=True, help="TOKEN or LOCATION=TOKEN; may be repeated")
     parser.add_argument("--location", help=f"location of the bare tokens (default {DEFAULT_LOCATION})")
     parser.add_argument("--burst", type=int, default=100, help="requests per interval and location")
     parser.add_argument("--interval-ms", type=int, default=10_000)

@@ -118,9 +118,7 @@ def live_key(secret: Mapping[str, Any], account: str, form: str) -> bytes:
         and not subscription.get("retired_at")
     ]
     if not live:
-        raise CannotSend(
-            f"No live key for ad account {account}, form {form} is in the Pinterest keys secret."
-        )
+        raise CannotSend(f"No live key for ad account {account}, form {form} is in the Pinterest keys secret.")
     chosen = next((found for found in live if found.get("lead_form_id")), live[0])
     key = _decoded(str(chosen["cryptographic_key"]))
     if len(key) != KEY_BYTES:
@@ -158,9 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except urllib3.exceptions.HTTPError as error:
-        print(
-            f"The webhook did not answer ({type(error).__name__}): is `make run` still up?", file=sys.stderr
-        )
+        print(f"The webhook did not answer ({type(error).__name__}): is `make run` still up?", file=sys.stderr)
         return 2
     taken = (time.perf_counter() - began) * 1000
     print(f"{status} {json.dumps(answer)}  ({len(leads)} sent, {taken:.0f} ms)")
@@ -205,16 +201,12 @@ def _keys_secret(stack: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dict(json.loads(text or ""))
     except (TypeError, ValueError):
-        raise CannotSend(
-            f"The Pinterest keys secret {arn} is empty or no JSON object: store a key in it."
-        ) from None
+        raise CannotSend(f"The Pinterest keys secret {arn} is empty or no JSON object: store a key in it.") from None
 
 
 def _decoded(text: str) -> bytes:
     try:
-        return base64.b64decode(
-            text + "=" * (-len(text) % 4)
-        )  # Pinterest has shown keys without their padding
+        return base64.b64decode(text + "=" * (-len(text) % 4))  # Pinterest has shown keys without their padding
     except ValueError:
         return b""
 
@@ -232,9 +224,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.pinterest_sender", description=__doc__)
-    parser.add_argument(
-        "--state-dir", default=os.environ.get("STATE_DIR", ".local"), help="where stack.json is"
-    )
+    parser.add_argument("--state-dir", default=os.environ.get("STATE_DIR", ".local"), help="where stack.json is")
     parser.add_argument("--count", type=int, default=1, help="leads in one POST, each another person")
     parser.add_argument("--test", action="store_true", help="a test lead (lead_id TEST_API)")
     parser.add_argument("--answer", action="append", type=_pair, default=[], metavar="KEY=VALUE")

@@ -75,10 +75,7 @@ class TestRules:
             )
             for name, declared in theirs["properties"].items()
         }
-        ours = {
-            name: (TYPES[field.kind], field.nullable, field.required)
-            for name, field in rules.BODIES[kind].items()
-        }
+        ours = {name: (TYPES[field.kind], field.nullable, field.required) for name, field in rules.BODIES[kind].items()}
         assert ours == stated
 
     def test_the_do_not_disturb_settings(self) -> None:
@@ -123,9 +120,7 @@ class TestAnswers:
     def test_a_happy_run_answers_what_the_vendor_declares(self, crm: ContactsSandbox) -> None:
         """Each operation, with every field: declared status, declared properties only, declared types."""
         ada = {
-            **dict.fromkeys(
-                ("firstName", "lastName", "address1", "city", "state", "postalCode", "website"), "x"
-            ),
+            **dict.fromkeys(("firstName", "lastName", "address1", "city", "state", "postalCode", "website"), "x"),
             **dict.fromkeys(("timezone", "companyName", "source", "assignedTo", "gender"), "x"),
             "locationId": DEFAULT_LOCATION,
             "email": "Ada@example.com",
@@ -262,9 +257,7 @@ def violations(declared: dict[str, Any], value: Any, where: str, file: str) -> I
                 yield from violations(properties[name], item, f"{where}.{name}", file)
             else:
                 yield f"{where}.{name} is not declared"
-        yield from (
-            f"{where}.{name} is missing" for name in declared.get("required", []) if name not in value
-        )
+        yield from (f"{where}.{name} is missing" for name in declared.get("required", []) if name not in value)
     elif kind == "array":
         for at, item in enumerate(value):
             yield from violations(declared["items"], item, f"{where}[{at}]", file)

@@ -57,9 +57,7 @@ def sealed(name: str, answers: Any, at: int = 0, *, key: bytes | None = None, **
     digest = hashlib.shake_256(f"{name} {at}".encode()).digest(256)
     size = more.pop("nonce_bytes", 16)
     more.setdefault("lead_id", str(680_000_000_000 + int.from_bytes(digest[-4:])))
-    return build_lead(
-        answers, key=key or key_of(name), nonce=digest[:size], created_at_ms=CREATED_AT_MS + at, **more
-    )
+    return build_lead(answers, key=key or key_of(name), nonce=digest[:size], created_at_ms=CREATED_AT_MS + at, **more)
 
 
 def payload(name: str, about: str, people: list[Any], **more: Any) -> Payload:
@@ -138,9 +136,7 @@ def payloads() -> Iterator[tuple[str, Payload]]:
     yield (
         name,
         {
-            **payload(
-                name, "Sealed with a key that is not the one given here.", [ADA], key=key_of("another")
-            ),
+            **payload(name, "Sealed with a key that is not the one given here.", [ADA], key=key_of("another")),
             "answers": [None],
         },
     )

@@ -90,9 +90,7 @@ class TestBuildLead:
 
     def test_everything_can_be_given(self) -> None:
         """Ids, nonce size, test mark, and any member of the envelope; None leaves a member out."""
-        lead = build_lead(
-            {}, key=KEY, account="1", form="2", lead_id="3", nonce_bytes=8, ad_name="x", ad_id=None
-        )
+        lead = build_lead({}, key=KEY, account="1", form="2", lead_id="3", nonce_bytes=8, ad_name="x", ad_id=None)
         assert [lead[name] for name in ("advertiser_id", "lead_form_id", "lead_id", "ad_name")] == [*"123x"]
         assert "ad_id" not in lead
         assert len(base64.b64decode(lead["answers"]["nonce"])) == 8
@@ -141,9 +139,7 @@ class TestLiveKey:
         with pytest.raises(CannotSend, match="ad account 9"):
             live_key(secret, "9", "2")
 
-    @pytest.mark.parametrize(
-        "text", ["", "A", "not base64 at all!", base64.b64encode(bytes(16)).decode(), None]
-    )
+    @pytest.mark.parametrize("text", ["", "A", "not base64 at all!", base64.b64encode(bytes(16)).decode(), None])
     def test_a_key_of_the_wrong_size_is_named(self, text: Any) -> None:
         """AES would take 16 bytes too, but Pinterest's keys have 32."""
         secret = {"subscriptions": [self.subscription(KEY, cryptographic_key=text)]}
@@ -210,9 +206,7 @@ class TestCommand:
             (line,) = capsys.readouterr().err.splitlines()
             assert "make run" in line
 
-    def test_a_webhook_that_does_not_answer(
-        self, state_dir: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_webhook_that_does_not_answer(self, state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """A stack that died is named as such."""
         assert main(["--state-dir", str(state_dir)]) == 2
         (line,) = capsys.readouterr().err.splitlines()

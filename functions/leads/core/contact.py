@@ -16,11 +16,15 @@ from leads.core.lenient_json import plain_text
 # Nothing a person answers to one of these questions is longer; what is, would only be refused.
 _LONGEST = 500
 
-# What the HTML standard calls a valid e-mail address, plus a dot in the domain.
+# What the HTML standard calls a valid e-mail address, narrowed to what mail servers take: a domain of several
+# labels that does not end in a number, and no dot beside another or at an end.
 # https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})+", re.IGNORECASE)
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}", re.IGNORECASE | re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# Marks without width that come along when somebody pastes; the joiners among them belong to some scripts.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 _GENDERS = {"male": "male", "m": "male", "man": "male", "female": "female", "f": "female", "woman": "female"}
 
@@ -37,9 +41,9 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Locale(msgspec.Struct, frozen=True):
-    """What a bare value is read with: the ISO-2 region of a phone number, and the date of today."""
+    """What a bare value is read with: ISO-2 regions for a phone number, likeliest first, and the date of today."""
 
-    region: str
+    regions: tuple[str, ...]
     today: dt.date
 
 
@@ -55,16 +59,25 @@ def _email(value: str, _: Locale) -> str | None:
 
 
 def _phone(value: str, locale: Locale) -> str | None:
+    """E.164: a number that exists in the person's country or the default region, else one that could."""
     # Late: 25 ms of import that a lead without a phone number need not pay.
     import phonenumbers
 
-    try:
-        number = phonenumbers.parse(value, locale.region)
-    except phonenumbers.NumberParseException:
+    possible: list[phonenumbers.PhoneNumber] = []
+    for region in dict.fromkeys(locale.regions):
+        try:
+            number = phonenumbers.parse(value, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            possible = [number]
+            break
+        reason = phonenumbers.is_possible_number_with_reason(number)
+        if reason == phonenumbers.ValidationResult.IS_POSSIBLE:
+            possible.append(number)
+    if not possible:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return phonenumbers.format_number(possible[0], phonenumbers.PhoneNumberFormat.E164)
 
 
 def _country(value: str, _: Locale) -> str | None:
@@ -106,14 +119,13 @@ def contact_from(answers: Mapping[str, Any], *, phone_region: str, today: dt.dat
     A value that cannot be used is left out and its key listed in `unused`; it never stops the lead.
     """
     texts = {key: text for key, value in answers.items() if (text := text_of(value))}
-    home = country_code(texts.get("COUNTRY", "")) or phone_region
+    home = country_code(texts.get("COUNTRY", ""))
+    locale = Locale((home, phone_region) if home else (phone_region,), today)
     fields: dict[str, str] = {}
     unused: list[str] = []
     for key, text in texts.items():
         field, convert = DEFAULT_MAPPING.get(key, ("", _text))
-        value = convert(text, Locale(home, today)) if field and len(text) <= _LONGEST else None
-        if value is None and field == "phone" and home != phone_region:
-            value = convert(text, Locale(phone_region, today))
+        value = convert(text, locale) if field and len(text) <= _LONGEST else None
         if value is None:
             unused.append(key)
         else:
@@ -139,4 +151,5 @@ def text_of(value: Any, *, depth: int = 0) -> str:
     if isinstance(value, dict):
         pairs = ((key, text_of(item, depth=depth + 1)) for key, item in value.items())
         return ", ".join(f"{text_of(key)}: {text}" for key, text in pairs if text)
-    return " ".join(_UNPRINTABLE.sub(" ", plain_text(str(value))).split())
+    visible = _INVISIBLE.sub("", plain_text(str(value)))
+    return " ".join(_UNPRINTABLE.sub(" ", visible).split())

@@ -35,7 +35,7 @@ BH BHR Bahrain
 BI BDI Burundi
 BJ BEN Benin
 BM BMU Bermuda
-BN BRN Brunei
+BN BRN Brunei/Brunei Darussalam
 BO BOL Bolivia
 BR BRA Brazil/Brasil
 BS BHS Bahamas/The Bahamas
@@ -47,8 +47,8 @@ BZ BLZ Belize
 CA CAN Canada
 CC CCK Cocos (Keeling) Islands
 CD COD Democratic Republic of the Congo/DR Congo/Congo (Kinshasa)
-CF CAF Central African Rep.
-CG COG Congo/Republic of the Congo/Congo (Brazzaville)
+CF CAF Central African Republic
+CG COG Republic of the Congo/Congo (Brazzaville)
 CH CHE Switzerland/Schweiz/Suisse
 CI CIV Ivory Coast/Cote d'Ivoire
 CK COK Cook Islands
@@ -77,7 +77,7 @@ ES ESP Spain/Espana
 ET ETH Ethiopia
 FI FIN Finland/Suomi
 FJ FJI Fiji
-FK FLK Falkland Islands
+FK FLK Falkland Islands/Falkland Islands (Malvinas)
 FM FSM Micronesia
 FO FRO Faroe Islands
 FR FRA France
@@ -131,7 +131,7 @@ KR KOR South Korea/Korea/Republic of Korea
 KW KWT Kuwait
 KY CYM Cayman Islands
 KZ KAZ Kazakhstan
-LA LAO Laos
+LA LAO Laos/Lao People's Democratic Republic
 LB LBN Lebanon
 LC LCA Saint Lucia
 LI LIE Liechtenstein
@@ -141,7 +141,7 @@ LS LSO Lesotho
 LT LTU Lithuania
 LU LUX Luxembourg
 LV LVA Latvia
-LY LBY Libya
+LY LBY Libya/Libyan Arab Jamahiriya
 MA MAR Morocco
 MC MCO Monaco
 MD MDA Moldova
@@ -216,11 +216,11 @@ SR SUR Suriname
 ST STP Sao Tome and Principe
 SV SLV El Salvador
 SX SXM Sint Maarten
-SY SYR Syria
+SY SYR Syria/Syrian Arab Republic
 SZ SWZ Eswatini/Swaziland
-TC TCA Turks and Caicos Is
+TC TCA Turks and Caicos Islands
 TD TCD Chad
-TF ATF French S. Terr.
+TF ATF French Southern Territories
 TG TGO Togo
 TH THA Thailand
 TJ TJK Tajikistan
@@ -236,12 +236,12 @@ TW TWN Taiwan
 TZ TZA Tanzania
 UA UKR Ukraine
 UG UGA Uganda
-UM UMI US minor outlying islands
+UM UMI US Minor Outlying Islands/United States Minor Outlying Islands
 US USA United States/United States of America/USA/U.S./U.S.A./America
 UY URY Uruguay
 UZ UZB Uzbekistan
-VA VAT Vatican City/Holy See
-VC VCT Saint Vincent
+VA VAT Vatican City/Holy See/Holy See (Vatican City State)
+VC VCT Saint Vincent/Saint Vincent and the Grenadines
 VE VEN Venezuela
 VG VGB British Virgin Islands
 VI VIR US Virgin Islands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import Any
@@ -9,17 +10,44 @@ from typing import Any
 import msgspec
 
 _decode = msgspec.json.Decoder().decode
+# Far below what any supported interpreter follows: what was read must also fit through every encoder.
+DEEPEST = 200
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def decode(data: bytes | str) -> Any:
+def decode(data: bytes | str, *, deepest: int = DEEPEST) -> Any:
     """The JSON value in `data`.
 
     Falls back from the strict decoder for what it refuses but a lead may contain: lone surrogates
     (kept until `plain_text`), numbers of any length (long ones stay text), NaN.
 
-    Raises ValueError when it is not JSON, or nested deeper than the interpreter follows.
+    Raises ValueError when it is not JSON, or nested deeper than `deepest` levels.
     """
+    if isinstance(data, bytes):
+        data = data.removeprefix(codecs.BOM_UTF8)
+    value = _any_value(data)
+    # A body without this many brackets needs no closer look.
+    brackets = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
+    if brackets > deepest and _is_deeper(value, deepest):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _any_value(data: bytes | str) -> Any:
     try:
         return _decode(data)
     except RecursionError:

@@ -51,7 +51,8 @@ def parse(body: str) -> ParkedLead:
     Raises Undeliverable when the message was not written by this app or by a version it understands.
     """
     try:
-        parked = msgspec.convert(lenient_json.decode(body), ParkedLead)
+        # Whatever was read once is read again, one level further in.
+        parked = msgspec.convert(lenient_json.decode(body, deepest=lenient_json.DEEPEST + 1), ParkedLead)
     except ValueError:
         raise Undeliverable("unreadable_message", "the message body is not a parked lead") from None
     if parked.v != VERSION:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 # A message can stay hidden for 12 h counted from its receipt (SQS quota); the margin is the time the
@@ -32,7 +33,7 @@ def clamp(seconds: float) -> int:
     """Whole seconds that SQS accepts as a visibility timeout, rounded up; NaN and negatives become 0."""
     if not seconds > 0:
         return 0
-    return int(min(-(-seconds // 1), LONGEST_HOLD))
+    return math.ceil(min(seconds, LONGEST_HOLD))
 
 
 def parse_waits(text: str) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from leads.core.countries import country_code
 from leads.core.errors import Misconfigured
 from leads.core.lead import Lead
 
@@ -59,12 +60,15 @@ def parse_routes(document: dict[str, Any], *, place: str = "routes.toml") -> Rou
     for number, route in enumerate(table.routes, start=1):
         if not route.name or not route.location:
             raise Misconfigured(f"{place}: route {number} has an empty `name` or `location`; both are required")
+        if [] in (route.source, route.account, route.form):
+            raise Misconfigured(f"{place}: route {number} ({route.name}) has an empty list, so it takes no lead")
         if route.name in names:
             raise Misconfigured(f"{place}: two routes are named `{route.name}`; names are unique")
         names.add(route.name)
     if not table.routes:
         raise Misconfigured(f"{place}: there is no [[routes]]; at least one route is required")
-    if not re.fullmatch(r"[A-Z]{2}", table.defaults.phone_region):
+    region = table.defaults.phone_region
+    if not re.fullmatch(r"[A-Z]{2}", region) or country_code(region) != region:
         raise Misconfigured(f"{place}: defaults.phone_region is two capital letters, such as US")
     return table
 

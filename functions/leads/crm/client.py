@@ -74,6 +74,9 @@ class Client:
         valid for a while after a rotation: a refused call has changed nothing, so repeating it is safe.
         Raises TryAgain or Undeliverable by the table of fates, Misconfigured when the location has no token.
         """
+        if any(part in ("", ".", "..") for part in path):
+            # Only an id out of an answer could be one of these, and dots would lead to another operation.
+            raise TryAgain("contacts_api_unexpected", "the API named an id that cannot be part of an address")
         url = self._base_url + "/" + "/".join(quote(part, safe="") for part in path)
         payload = None if body is None else _encode(body)
         tried: set[str] = set()

@@ -51,7 +51,7 @@ class Contacts:
                 location_id=location_id, deadline=deadline, body=body, known_fields=UPSERT_FIELDS,
             )  # fmt: skip
         except AlreadyExists as found:
-            return self._update(location_id, found.contact_id, _allowed(fields, UPDATE_FIELDS), deadline)
+            return self._update_existing(location_id, found.contact_id, _allowed(fields, UPDATE_FIELDS), deadline)
         contact = answer.body.get("contact")
         contact_id = contact.get("id") if isinstance(contact, dict) else None
         if not isinstance(contact, dict) or not isinstance(contact_id, str) or not contact_id:
@@ -70,6 +70,16 @@ class Contacts:
         Raises TryAgain or Undeliverable by the table of fates.
         """
         self._update(location_id, contact_id, {"source": source}, deadline)
+
+    def _update_existing(
+        self, location_id: str, contact_id: str, fields: dict[str, str], deadline: float
+    ) -> WrittenContact:
+        try:
+            return self._update(location_id, contact_id, fields, deadline)
+        except AlreadyExists:
+            # E-mail and phone belong to two contacts: the lead lands on the one the API named first.
+            rest = {name: value for name, value in fields.items() if name not in ("email", "phone")}
+            return self._update(location_id, contact_id, rest, deadline)
 
     def _update(self, location_id: str, contact_id: str, fields: dict[str, str], deadline: float) -> WrittenContact:
         answer = self._client.call(

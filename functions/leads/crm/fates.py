@@ -76,7 +76,7 @@ def failure(
         lowered = said.lower()
         reason = next((code for phrase, code in _REFUSALS if phrase in lowered), "contacts_api_unauthorized")
         return TryAgain(reason, f"the Contacts API answered {status}", trace_id=trace)
-    if existing := _existing_contact(answer):
+    if status == 400 and (existing := _existing_contact(answer)):
         return AlreadyExists(existing, trace_id=trace)
     if status in (400, 404, 409, 422):
         named = sorted(known_fields.intersection(_PROPERTY.findall(said)))

@@ -131,13 +131,17 @@ class Pinterest:
 
     def _unseal(self, seal: Seal, account: str, form: str) -> tuple[Key, bytes]:
         fault = ""
-        for secret in (self._keys.current, self._keys.reread):
+        tried: dict[str, Any] | None = None
+        for read in (self._keys.current, self._keys.reread):
             try:
-                keys = self._ring(secret())
+                secret = read()
             except Misconfigured as error:
                 # Without any key the lead is in the same position as with the wrong ones: it waits for its key.
                 fault = str(error)
                 continue
+            if secret is tried:
+                break
+            tried, keys = secret, self._ring(secret)
             for key in sorted(keys, key=lambda key: _rank(key, account, form)):
                 try:
                     return key, key.cipher.decrypt(seal.nonce, seal.text, None)
@@ -225,6 +229,8 @@ def _account(item: Mapping[str, Any]) -> str:
 
 def _created_at(value: Any) -> float | None:
     """Pinterest sends milliseconds since the epoch, as a string."""
+    if isinstance(value, bool):
+        return None
     try:
         seconds = float(value) / 1000
     except (TypeError, ValueError, OverflowError):

@@ -63,9 +63,7 @@ class ContactsApi:
         if isinstance(body, dict):
             body = {**body, "traceId": body.get("traceId", str(uuid.uuid4()))}
         with self.lock:
-            return Answer(
-                answer.status, body, {**self.limit.headers(location), **answer.headers}, answer.drop
-            )
+            return Answer(answer.status, body, {**self.limit.headers(location), **answer.headers}, answer.drop)
 
     def _run(self, call: Call, location: str | None) -> Answer:
         operation, arguments = _find(call)

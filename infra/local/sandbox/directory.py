@@ -143,9 +143,7 @@ class Directory:
         contact = by_email or by_phone
         if contact is None:
             return self.create(location_id, body), True
-        ignored = {
-            "gender"
-        }  # accepted for a contact that exists, and discarded: highlevel-api-docs issue 313
+        ignored = {"gender"}  # accepted for a contact that exists, and discarded: highlevel-api-docs issue 313
         if by_phone and by_phone is not contact:
             ignored.add("phone")
         self.change(contact, {key: value for key, value in body.items() if key not in ignored})
@@ -153,11 +151,7 @@ class Directory:
 
     def change(self, contact: Contact, body: Mapping[str, Any]) -> None:
         """Write what `body` names: null and "" blank a field, tags replace all tags, bad phones vanish."""
-        new = {
-            key: value
-            for key, value in body.items()
-            if key not in ("locationId", "createNewIfDuplicateAllowed")
-        }
+        new = {key: value for key, value in body.items() if key not in ("locationId", "createNewIfDuplicateAllowed")}
         if "tags" in new:
             contact.tags = merged_tags(new.pop("tags"))
         for item in new.pop("customFields", ()):

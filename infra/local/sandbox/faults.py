@@ -41,9 +41,7 @@ class Fault:
 def fault_from(order: Mapping[str, Any]) -> Fault:
     """The fault an order describes; ValueError, in one sentence, for an order that makes no sense."""
     if not isinstance(order, Mapping):
-        raise ValueError(
-            "A fault is an object such as {'match': {'path': '/contacts/upsert'}, 'status': 500}."
-        )
+        raise ValueError("A fault is an object such as {'match': {'path': '/contacts/upsert'}, 'status': 500}.")
     allowed = {f for f in Fault.__dataclass_fields__ if f != "hits"}
     if unknown := sorted(set(order) - allowed):
         raise ValueError(f"A fault has no {unknown[0]!r}; it takes {', '.join(sorted(allowed))}.")
@@ -51,15 +49,9 @@ def fault_from(order: Mapping[str, Any]) -> Fault:
     if not isinstance(match, Mapping) or not all(isinstance(value, str) for value in match.values()):
         raise ValueError("A fault's 'match' is an object of texts.")
     if unknown := sorted(set(match) - _MATCH_KEYS):
-        raise ValueError(
-            f"A fault's 'match' has no {unknown[0]!r}; it takes {', '.join(sorted(_MATCH_KEYS))}."
-        )
-    _expect(
-        order, "status", "a number from 200 to 599", lambda v: v is None or (_whole(v) and 200 <= v <= 599)
-    )
-    _expect(
-        order, "times", "a whole number, or null until cleared", lambda v: v is None or (_whole(v) and v >= 1)
-    )
+        raise ValueError(f"A fault's 'match' has no {unknown[0]!r}; it takes {', '.join(sorted(_MATCH_KEYS))}.")
+    _expect(order, "status", "a number from 200 to 599", lambda v: v is None or (_whole(v) and 200 <= v <= 599))
+    _expect(order, "times", "a whole number, or null until cleared", lambda v: v is None or (_whole(v) and v >= 1))
     _expect(order, "delay_seconds", "a number from 0 on", lambda v: _number(v) and v >= 0)
     _expect(order, "headers", "an object of texts", _texts)
     for flag in ("after", "drop_connection"):

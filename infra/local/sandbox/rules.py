@@ -43,9 +43,7 @@ _TEXT = Field()
 _NULLABLE = Field(nullable=True)
 
 _CONTACT: dict[str, Field] = {
-    **dict.fromkeys(
-        ("firstName", "lastName", "name", "phone", "address1", "city", "state", "website"), _NULLABLE
-    ),
+    **dict.fromkeys(("firstName", "lastName", "name", "phone", "address1", "city", "state", "website"), _NULLABLE),
     "email": Field("email", nullable=True),
     "timezone": _NULLABLE,
     "postalCode": _TEXT,
@@ -140,9 +138,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 def _email(name: str, value: Any) -> list[str]:
     # An empty text blanks the field, as null does.
-    return _text(name, value) or (
-        [] if not value or _EMAIL.fullmatch(value) else [f"{name} must be an email"]
-    )
+    return _text(name, value) or ([] if not value or _EMAIL.fullmatch(value) else [f"{name} must be an email"])
 
 
 def _country(name: str, value: Any) -> list[str]:
@@ -162,9 +158,7 @@ def _moment(name: str, value: Any) -> list[str]:
     return []
 
 
-def _settings(
-    name: str, value: Any, channels: frozenset[str], keys: set[str], states: frozenset[str]
-) -> list[str]:
+def _settings(name: str, value: Any, channels: frozenset[str], keys: set[str], states: frozenset[str]) -> list[str]:
     if not isinstance(value, dict):
         return [f"{name} must be an object"]
     found = [f"{name}.property {channel} should not exist" for channel in value if channel not in channels]

@@ -1,0 +1,203 @@
+"""A whole LeadRelay on this machine, from the first program started to the last one stopped."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from infra.local import deployment, emulator_gaps
+from infra.local.children import Children, claim_port, first_line, wait_for_port
+from infra.local.front_door import FrontDoor
+from infra.local.settings import ACCESS_KEY, NOWHERE, REGION, ROOT, STACK_NAME, LocalError, Settings
+
+Step = Callable[[str], AbstractContextManager[Any]]
+SOURCES = ("pinterest", "facebook", "leadconnector")
+
+
+class LocalStack:
+    """Starts on entering and stops on leaving, also when the start itself fails.
+
+    `step` is called with a line for people before each long piece of work and wraps it. Raises LocalError.
+    """
+
+    def __init__(self, settings: Settings, step: Step = lambda _: nullcontext()) -> None:
+        self.settings = settings
+        self.outputs: dict[str, str] = {}
+        self.tokens: dict[str, str] = {}
+        self.aws_endpoint_url = ""
+        self.contacts_api_url = ""
+        self.front_url = ""
+        self.webhook_token = ""
+        self._step = step
+        self._leave = ExitStack()
+        self._children = Children(settings.state_dir / "logs")
+
+    def __enter__(self) -> "LocalStack":
+        try:
+            self._start()
+        except BaseException:
+            self._leave.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave.close()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulated AWS that may do everything."""
+        return deployment.aws_client(service, self.aws_endpoint_url)
+
+    def webhook_url(self, source: str = "pinterest") -> str:
+        return f"{self.front_url}/webhooks/{source}/{self.webhook_token}"
+
+    def secret(self, output: str) -> Any:
+        """The JSON of a secret, named by the output that holds its ARN."""
+        answer = self.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])
+        return json.loads(answer["SecretString"])
+
+    def put_secret(self, output: str, value: Any) -> None:
+        client = self.client("secretsmanager")
+        client.put_secret_value(SecretId=self.outputs[output], SecretString=json.dumps(value))
+
+    def function_logs(self, output: str = "WebhookFunctionName") -> list[str]:
+        """Every line a function has logged, named by the output that holds its name."""
+        name = self.outputs[output]
+        configuration = self.client("lambda").get_function_configuration(FunctionName=name)
+        group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
+        pages = self.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    @property
+    def pids(self) -> list[int]:
+        return self._children.pids
+
+    def _start(self) -> None:
+        settings, build_dir = self.settings, self.settings.state_dir / "build"
+        deployment.check_tools()
+        self._leave.enter_context(_sole_use(settings.state_dir))
+        port = claim_port(settings.port, "PORT")
+        self.tokens = deployment.location_tokens(settings.routes_file, settings.contacts_token)
+        self._leave.callback(self._children.stop)
+        with self._step("Starting the emulated AWS"):
+            self._start_emulator(claim_port(settings.aws_port, "AWS_PORT"))
+        self.contacts_api_url = settings.contacts_api_url or self._start_sandbox()
+        if not deployment.is_built(build_dir):
+            with self._step("Building the functions (sam build)"):
+                deployment.build(build_dir, self._children, settings.state_dir)
+        deployment.put_routes(build_dir, settings.routes_file)
+        with self._step("Deploying the template (sam deploy)"):
+            deployment.deploy(build_dir, self._children, settings, self.aws_endpoint_url, self.contacts_api_url)
+            self.outputs = deployment.stack_outputs(self.aws_endpoint_url)
+            emulator_gaps.mend(self.aws_endpoint_url)
+        with self._step("Filling the secrets, opening the front door"):
+            self.webhook_token = deployment.fill_secrets(self.aws_endpoint_url, self.outputs, self.tokens)
+            self._open_front_door(port)
+        with self._step("Waking the webhook function"):
+            self._wake()
+        self._write_stack_file()
+
+    def _start_emulator(self, port: int) -> None:
+        state = self.settings.state_dir
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(state),
+            "TMPDIR": str(_emptied(state / "tmp")),
+            "STATE_DIR": str(_emptied(state / "aws")),
+            "S3_DATA_DIR": str(state / "aws" / "s3"),
+            "PERSIST_STATE": "0",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": REGION,
+            "AUTH": "true",
+        }
+        emulator = deployment.EMULATOR_PYTHON.parent / "ministack"
+        child = self._children.start("ministack", [str(emulator)], environment)
+        if not wait_for_port(port, child, 60):
+            raise LocalError(f"The emulated AWS did not start on port {port}: {self._children.tail('ministack')}")
+        self.aws_endpoint_url = f"http://127.0.0.1:{port}"
+
+    def _start_sandbox(self) -> str:
+        command = [sys.executable, "-m", "infra.local.contacts_sandbox", "--port", "0", *self.settings.sandbox_options]
+        for location, token in self.tokens.items():
+            command += ["--token", f"{location}={token}"]
+        child = self._children.start("contacts-sandbox", command, os.environ, pipe=True)
+        line = first_line(child, 30)
+        if not line.startswith("listening on "):
+            tail = self._children.tail("contacts-sandbox")
+            raise LocalError(f"The Contacts sandbox did not start: {tail}")
+        return line.removeprefix("listening on ").rstrip("/")
+
+    def _open_front_door(self, port: int) -> None:
+        api_host = self.outputs["WebhookBaseUrl"].removeprefix("http://").rstrip("/")
+        door = FrontDoor(port, self.aws_endpoint_url, api_host)
+        door.start()
+        self._leave.callback(door.stop)
+        self.front_url = door.url
+
+    def _wake(self) -> None:
+        """Post a delivery of no leads: the emulator unpacks a function's code, for seconds, when it is first called."""
+        request = urllib.request.Request(self.webhook_url(), b"[]", {"Content-Type": "application/json"})
+        # Whatever it answers, it is awake; what is wrong with it, the first lead will tell.
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=30):
+            pass
+
+    def _write_stack_file(self) -> None:
+        stack_file = self.settings.state_dir / "stack.json"
+        content = {
+            "ready": True,
+            "front_url": self.front_url,
+            "console_url": f"{self.front_url}/",
+            "webhooks": {source: self.webhook_url(source) for source in SOURCES},
+            "aws_endpoint_url": self.aws_endpoint_url,
+            "aws_access_key_id": ACCESS_KEY,
+            "aws_secret_access_key": ACCESS_KEY,
+            "region": REGION,
+            "stack_name": STACK_NAME,
+            "contacts_api_url": self.contacts_api_url,
+            "pinterest_api_url": self.settings.pinterest_api_url or NOWHERE,
+            "graph_api_url": self.settings.graph_api_url or NOWHERE,
+            "outputs": self.outputs,
+            "pids": self.pids,
+        }
+        draft = stack_file.with_suffix(".draft")
+        draft.write_text(json.dumps(content, indent=2) + "\n")
+        draft.replace(stack_file)
+        self._leave.callback(stack_file.unlink, missing_ok=True)
+
+
+@contextmanager
+def _sole_use(state_dir: Path) -> Iterator[TextIO]:
+    """Keep a second stack out of the folder; the lock ends with this program, however it ends."""
+    (state_dir / "logs").mkdir(parents=True, exist_ok=True)
+    with (state_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LocalError(
+                f"A stack already runs in {_shown(state_dir)}: stop it, or start this one with another STATE_DIR, "
+                "PORT and AWS_PORT."
+            ) from None
+        (state_dir / "stack.json").unlink(missing_ok=True)
+        yield lock
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _shown(path: Path) -> Path:
+    with contextlib.suppress(ValueError):
+        return path.relative_to(ROOT)
+    return path

@@ -1,0 +1,1 @@
+"""Tests of the template, the house rules and the local tools."""

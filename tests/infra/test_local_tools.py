@@ -1,0 +1,149 @@
+"""The local stack's settings, programs and ports: clear refusals, and nothing left running."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.children import Children, claim_port, first_line
+from infra.local.deployment import location_tokens
+from infra.local.settings import ROOT, LocalError, from_environment
+from infra.redrive import redrive
+
+
+def test_defaults_are_the_published_ones():
+    settings = from_environment({"CONTACTS_API_URL": " ", "RETRY_WAITS": ""})
+    assert (settings.port, settings.aws_port, settings.state_dir) == (8787, 4566, ROOT / ".local")
+    assert (settings.contacts_api_url, settings.routes, settings.parameters) == (None, None, {})
+
+
+def test_every_variable_finds_its_place():
+    given = {
+        "PORT": "1", "AWS_PORT": "2", "STATE_DIR": "/x", "ROUTES": "/r.toml", "CONTACTS_API_URL": "http://c/",
+        "RETRY_WAITS": "1,2", "INLINE_BUDGET_SECONDS": "3",
+    }  # fmt: skip
+    settings = from_environment(given)
+    assert (settings.port, settings.aws_port, settings.state_dir) == (1, 2, Path("/x"))
+    assert (settings.routes, settings.contacts_api_url) == (Path("/r.toml"), "http://c")
+    assert settings.parameters == {"RetryWaits": "1,2", "InlineBudgetSeconds": "3"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "x"), ("AWS_PORT", "70000"), ("CONTACTS_API_URL", "localhost:1")])
+def test_a_wrong_setting_is_named(name, value):
+    with pytest.raises(LocalError, match=f"{name}={value}"):
+        from_environment({name: value})
+
+
+def test_a_taken_port_is_told_with_the_setting_to_change():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(LocalError, match=f"Port {port} is taken.*AWS_PORT="):
+            claim_port(port, "AWS_PORT")
+    assert claim_port(0, "PORT") > 0
+
+
+def test_stopping_ends_children_of_children_too(tmp_path):
+    children = Children(tmp_path)
+    script = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(c.pid, flush=True);"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL); time.sleep(60)"
+    )
+    child = children.start("parent", [sys.executable, "-c", script], os.environ, pipe=True)
+    grandchild = int(first_line(child, 10))
+    assert children.pids == [child.pid]
+    children.stop()
+    assert children.pids == []
+    deadline = time.monotonic() + 3
+    while _runs(grandchild) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(grandchild)
+
+
+def test_a_failed_tool_is_told_with_what_it_wrote(tmp_path):
+    with pytest.raises(LocalError, match="no such luck"):
+        Children(tmp_path).run("tool", [sys.executable, "-c", "import sys; sys.exit('no such luck')"], os.environ)
+
+
+def test_every_location_of_the_routes_gets_a_token(tmp_path):
+    routes = tmp_path / "routes.toml"
+    routes.write_text('[[routes]]\nlocation = "one"\n[[routes]]\nlocation = "two"\n[[routes]]\nlocation = "one"\n')
+    tokens = location_tokens(routes, None)
+    assert list(tokens) == ["one", "two"]
+    assert tokens["one"] != tokens["two"]
+    assert location_tokens(routes, "given") == {"one": "given", "two": "given"}
+
+
+def test_routes_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "routes.toml").write_text("[[routes]\n")
+    with pytest.raises(LocalError, match=r"routes\.toml cannot be read"):
+        location_tokens(tmp_path / "routes.toml", None)
+
+
+class _Queues:
+    """Two queues of an endpoint that cannot move messages by itself."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.dead = [
+            {
+                "Body": "b",
+                "ReceiptHandle": "r",
+                "MessageAttributes": {"reason": {"DataType": "String", "StringValue": "x"}},
+            }
+        ]
+        self.sent: list[dict[str, object]] = []
+        self.moved: SimpleNamespace | None = None
+
+    def get_queue_attributes(self, **asked):
+        return {"Attributes": {"QueueArn": f"arn:{asked['QueueUrl']}"}}
+
+    def start_message_move_task(self, **asked):
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code}}, "StartMessageMoveTask")
+        self.moved = SimpleNamespace(**asked)
+
+    def list_message_move_tasks(self, **_):
+        return {"Results": [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 7}]}
+
+    def receive_message(self, **_):
+        return {"Messages": list(self.dead)} if self.dead else {}
+
+    def send_message(self, **message):
+        self.sent.append(message)
+
+    def delete_message(self, **_):
+        self.dead.clear()
+
+
+def test_redriving_names_its_destination():
+    queues = _Queues("")
+    assert redrive(queues, "dead", "failed") == 7
+    assert (queues.moved.SourceArn, queues.moved.DestinationArn) == ("arn:dead", "arn:failed")
+
+
+def test_redriving_falls_back_to_new_messages_with_the_same_body_and_attributes():
+    queues = _Queues("InvalidAction")
+    assert redrive(queues, "dead", "failed") == 1
+    [message] = queues.sent
+    assert (message["QueueUrl"], message["MessageBody"]) == ("failed", "b")
+    assert message["MessageAttributes"] == {"reason": {"DataType": "String", "StringValue": "x"}}
+
+
+def test_redriving_without_permission_moves_nothing():
+    queues = _Queues("AccessDenied")
+    with pytest.raises(ClientError):
+        redrive(queues, "dead", "failed")
+    assert queues.sent == []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,212 @@
+"""House rules of the template: what every queue, function, role and secret of it must have."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template
+
+SAM_BIN = ROOT / ".tools" / "sam" / "bin"
+QUEUES = properties("AWS::SQS::Queue")
+FUNCTIONS = properties("AWS::Serverless::Function")
+DEFAULTS = {
+    "Architecture": "arm64",
+    "PythonRuntime": "python3.13",
+    "ContactsApiUrl": "https://services.leadconnectorhq.com",
+    "PinterestApiUrl": "https://api.pinterest.com/v5",
+    "GraphApiUrl": "https://graph.facebook.com/v26.0",
+    "AlarmEmail": "",
+    "LogLevel": "INFO",
+    "RetryConcurrency": 2,
+    "WebhookConcurrency": "",
+    "RetryWaits": "60,300,1800,7200,21600,43200,43200",
+    "InlineBudgetSeconds": 4,
+}
+OUTPUTS = {
+    *("WebhookBaseUrl", "WebhookTokenSecretArn", "PinterestKeysSecretArn", "ContactsSecretArn"),
+    *("FailedLeadsQueueUrl", "DeadLetterQueueUrl", "LedgerTableName", "WebhookFunctionName", "RetryFunctionName"),
+}
+
+
+def test_the_parameters_and_their_defaults_are_the_published_ones():
+    assert {name: found.get("Default") for name, found in template()["Parameters"].items()} == DEFAULTS
+
+
+def test_the_outputs_others_rely_on_exist():
+    assert set(template()["Outputs"]) >= OUTPUTS
+
+
+@pytest.mark.parametrize("waits", ["1,1,2,2", "60", DEFAULTS["RetryWaits"], ",".join("1" * 11)])
+def test_retry_waits_takes(waits):
+    assert re.fullmatch(template()["Parameters"]["RetryWaits"]["AllowedPattern"], waits)
+
+
+@pytest.mark.parametrize("waits", ["", "0", "1,,2", "1, 2", "a", "-1", "1,2,", ",".join("1" * 12)])
+def test_retry_waits_refuses(waits):
+    assert not re.fullmatch(template()["Parameters"]["RetryWaits"]["AllowedPattern"], waits)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_every_queue_keeps_leads_for_fourteen_days_encrypted_and_beyond_its_stack(name):
+    assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400
+    assert QUEUES[name]["SqsManagedSseEnabled"] is True
+    assert resources("AWS::SQS::Queue")[name]["DeletionPolicy"] == "Retain"
+    assert resources("AWS::SQS::Queue")[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_every_queue_is_born_with_its_alarm(name):
+    alarms = properties("AWS::CloudWatch::Alarm").values()
+    assert [alarm for alarm in alarms if name in mentions(alarm["Dimensions"]) and alarm["AlarmActions"]]
+
+
+def test_only_the_failed_leads_queue_may_dead_letter():
+    redrive = QUEUES["FailedLeadsQueue"]["RedrivePolicy"]
+    allowed = QUEUES["DeadLetterQueue"]["RedriveAllowPolicy"]
+    assert mentions(redrive["deadLetterTargetArn"]) == {"DeadLetterQueue"}
+    assert allowed["redrivePermission"] == "byQueue"
+    [source] = allowed["sourceQueueArns"]
+    name, tail = QUEUES["FailedLeadsQueue"]["QueueName"]["Sub"]
+    assert source["Sub"][0].endswith(f":{name}")
+    assert source["Sub"][1] == tail
+
+
+def test_the_failed_leads_queue_gives_more_receives_than_there_can_be_attempts():
+    pattern = template()["Parameters"]["RetryWaits"]["AllowedPattern"]
+    waits = int(re.search(r"\{0,(\d+)\}\)?\$$", pattern)[1]) + 1
+    assert QUEUES["FailedLeadsQueue"]["RedrivePolicy"]["maxReceiveCount"] >= waits + 1
+
+
+def test_a_received_message_stays_hidden_six_times_as_long_as_its_function_may_run():
+    assert QUEUES["FailedLeadsQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["RetryFunction"]["Timeout"]
+
+
+def test_the_retry_function_answers_for_each_message_alone():
+    [event] = FUNCTIONS["RetryFunction"]["Events"].values()
+    assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mentions(event["Properties"]["ScalingConfig"]) == {"RetryConcurrency"}
+
+
+@pytest.mark.parametrize(("role", "statement"), statements())
+def test_permissions_name_their_resources(role, statement):
+    actions = listed(statement["Action"])
+    assert not [action for action in actions if "*" in action], role
+    if any(resource == "*" for resource in listed(statement["Resource"])):
+        assert all(action.startswith("xray:") for action in actions), role
+
+
+def test_nobody_but_sqs_touches_the_dead_letter_queue():
+    assert not [role for role, statement in statements() if "DeadLetterQueue" in mentions(statement["Resource"])]
+    assert not properties("AWS::SQS::QueuePolicy")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_a_traced_snapshot_behind_an_alias_with_a_role_and_a_log_of_its_own(name):
+    settings = template()["Globals"]["Function"] | FUNCTIONS[name]
+    assert settings["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+    assert settings["AutoPublishAlias"] == "live"
+    assert settings["Tracing"] == "Active"
+    [log_group] = mentions(settings["LoggingConfig"])
+    assert properties("AWS::Logs::LogGroup")[log_group]["RetentionInDays"] <= 90
+    [role] = mentions(settings["Role"])
+    users = [other for other, found in FUNCTIONS.items() if role in mentions(found["Role"])]
+    assert users == [name]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_changed_parameter_publishes_a_new_version(name):
+    settings = template()["Globals"]["Function"]["Environment"]["Variables"]
+    settings = settings | FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    given = mentions(list(settings.values())) & set(template()["Parameters"])
+    description = FUNCTIONS[name]["VersionDescription"]["Sub"]
+    assert given <= set(re.findall(r"\$\{(\w+)\}", description))
+
+
+def test_the_description_of_a_version_fits():
+    """Lambda takes 256 characters."""
+    parameters = template()["Parameters"]
+    urls = sum(found.get("MaxLength", 0) for found in parameters.values())
+    assert urls + len("WARNING") + 11 * 6 + len("20.0") + 5 <= 256
+
+
+def test_the_api_calls_the_alias_and_nothing_else_may_call_it():
+    [integration] = properties("AWS::ApiGatewayV2::Integration").values()
+    [permission] = properties("AWS::Lambda::Permission").values()
+    assert integration["IntegrationUri"] == permission["FunctionName"] == {"Ref": "WebhookFunction.Alias"}
+    assert integration["PayloadFormatVersion"] == "2.0"
+    [route] = properties("AWS::ApiGatewayV2::Route").values()
+    assert route["RouteKey"] == "POST /webhooks/{source}/{token}"
+    assert permission["SourceArn"]["Sub"].endswith("/POST/webhooks/{source}/{token}")
+
+
+def test_the_access_log_holds_no_path_and_no_body():
+    """The path carries the webhook's token."""
+    [stage] = properties("AWS::ApiGatewayV2::Stage").values()
+    logged = set(re.findall(r"\$context\.([\w.]+)", stage["AccessLogSettings"]["Format"]))
+    assert {"requestId", "routeKey", "status"} <= logged
+    assert not {name for name in logged if re.search("path|uri|url|body|header|query|authorizer", name, re.I)}
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+
+
+@pytest.mark.parametrize("name", resources("AWS::Logs::LogGroup"))
+def test_every_log_ends_some_day(name):
+    assert properties("AWS::Logs::LogGroup")[name]["RetentionInDays"] == 30
+
+
+@pytest.mark.parametrize("name", resources("AWS::SecretsManager::Secret"))
+def test_no_deployment_overwrites_a_secret(name):
+    secret = resources("AWS::SecretsManager::Secret")[name]
+    assert "SecretString" not in secret["Properties"]
+    assert ("GenerateSecretString" in secret["Properties"]) == (name == "WebhookTokenSecret")
+    assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_webhook_token_fits_into_a_url():
+    generated = properties("AWS::SecretsManager::Secret")["WebhookTokenSecret"]["GenerateSecretString"]
+    allowed = {chr(code) for code in range(33, 127)} - set(generated["ExcludeCharacters"])
+    assert all(character.isalnum() for character in allowed)
+    assert generated["PasswordLength"] >= 32
+
+
+def test_the_ledger_forgets_in_time_and_nothing_by_accident():
+    [table] = properties("AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+    assert table["SSESpecification"]["SSEEnabled"] is True
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert resources("AWS::DynamoDB::Table")["LedgerTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_the_build_targets_what_the_template_deploys():
+    makefile = (ROOT / "functions" / "Makefile").read_text()
+    assert f"TARGET_ARCH ?= {DEFAULTS['Architecture']}\n" in makefile
+    assert f"TARGET_PYTHON ?= {DEFAULTS['PythonRuntime'].removeprefix('python')}\n" in makefile
+
+
+@pytest.mark.parametrize("path", [".venv/", ".tools/", ".local/", ".aws-sam/", "__pycache__/", ".env"])
+def test_git_ignores_what_the_commands_make(path):
+    assert path in (ROOT / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "functions/requirements.txt", "infra/requirements-sam.txt"])
+def test_every_package_is_pinned(name):
+    lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
+    assert not [line for line in lines if line and not line.startswith("-r ") and "==" not in line]
+
+
+@pytest.mark.skipif(not SAM_BIN.exists(), reason="the SAM CLI is not installed: run `make setup`")
+def test_what_sam_makes_of_the_template_is_free_of_lint(tmp_path):
+    """A reference to nothing passes `sam validate --lint`, which looks at the template itself, and is found here."""
+    translated = tmp_path / "translated.json"
+    environment = os.environ | {"AWS_DEFAULT_REGION": "us-east-1"}
+    command = [SAM_BIN / "python", "-m", "tests.infra.translate", translated]
+    subprocess.run(command, cwd=ROOT, env=environment, check=True)
+    linted = subprocess.run(
+        [SAM_BIN / "cfn-lint", "--regions", "us-east-1", "--", translated],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout
