@@ -27,7 +27,9 @@ def main() -> None:
     state = Path(os.environ.get("STATE_DIR", ".local"))
     state.mkdir(parents=True, exist_ok=True)
     with console.status("building the functions for this machine"):
-        package = build_package(state.resolve() / "bench-build")
+        package = build(state.resolve() / "bench-build", "build-Bench")
+        stock = build(state.resolve() / "bench-stock", "install")
+        subprocess.run([sys.executable, "-m", "compileall", "-q", str(stock)], check=True)
     sides = subprocess.Popen(
         [sys.executable, "-m", "infra.bench.remote_sides"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -36,7 +38,7 @@ def main() -> None:
         endpoint = f"http://127.0.0.1:{sides.stdout.readline().strip()}"
         environment = function_environment(package, endpoint)
         with console.status("cold start: fresh interpreters, one after the other"):
-            cold = cold_start(environment)
+            cold = cold_start(environment, stock)
         with console.status("warm cost: CPU a lead"):
             warm = warm_cost(environment, endpoint)
     finally:
@@ -47,12 +49,12 @@ def main() -> None:
     console.print(table_of(result))
 
 
-def build_package(folder: Path) -> Path:
-    """The package that `sam build` makes, for this interpreter."""
+def build(folder: Path, target: str) -> Path:
+    """What functions/Makefile makes of a target, for this interpreter: the package, or its libraries as they come."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     path = f"{ROOT / '.tools' / 'uv' / 'bin'}:{os.environ['PATH']}"
-    command = ["make", "--directory", str(ROOT / "functions"), "--no-print-directory", "build-Bench"]
+    command = ["make", "--directory", str(ROOT / "functions"), "--no-print-directory", target]
     settings = [f"ARTIFACTS_DIR={folder}", f"TARGET_INTERPRETER={sys.executable}"]
     if subprocess.run([*command, *settings], env=os.environ | {"PATH": path}, check=False).returncode:
         raise SystemExit("the functions could not be built; the message above says why")
@@ -80,25 +82,29 @@ def function_environment(package: Path, endpoint: str) -> dict[str, str]:
     }
 
 
-def cold_start(environment: dict[str, str]) -> dict[str, Any]:
-    """Milliseconds from process start to ready, median of alternating runs out of the same package."""
+def cold_start(environment: dict[str, str], stock: Path) -> dict[str, Any]:
+    """Milliseconds from process start to ready, median of alternating runs.
+
+    The floor runs on the libraries as they come (`stock`), and once more on the package as we ship it, which shows
+    how much of a ratio is due to the package and how much to the code.
+    """
     programs = {
-        "floor": [HERE / "floor.py"],
-        "webhook": [HERE / "ready.py", "webhook"],
-        "retry": [HERE / "ready.py", "retry"],
+        "floor": ([HERE / "floor.py"], environment | {"PYTHONPATH": str(stock)}),
+        "floor in our package": ([HERE / "floor.py"], environment),
+        "webhook": ([HERE / "ready.py", "webhook"], environment),
+        "retry": ([HERE / "ready.py", "retry"], environment),
     }
     took: dict[str, list[float]] = {name: [] for name in programs}
     for run in range(RUNS + 2):
-        for name, program in programs.items():
-            seconds = seconds_to_ready([sys.executable, "-S", *map(str, program)], environment)
+        for name, (program, variables) in programs.items():
+            seconds = seconds_to_ready([sys.executable, "-S", *map(str, program)], variables)
             if run >= 2:
                 took[name].append(seconds * 1000)
-    medians = {name: statistics.median(all_) for name, all_ in took.items()}
     ratios = {
         name: statistics.median(ours / floor for ours, floor in zip(took[name], took["floor"], strict=True))
-        for name in ("webhook", "retry")
+        for name in programs
     }
-    return {"ms": medians, "ratio": ratios}
+    return {"ms": {name: statistics.median(all_) for name, all_ in took.items()}, "ratio": ratios}
 
 
 def seconds_to_ready(command: list[str], environment: dict[str, str]) -> float:
@@ -134,9 +140,9 @@ def table_of(result: dict[str, Any]) -> Table:
     """The same figures for a person."""
     table = Table("measure", "floor", "ours", "ratio", "goal", title="LeadRelay benchmarks (one run, this machine)")
     cold, warm = result["cold_start"], result["warm_cpu_ms"]
-    for function in ("webhook", "retry"):
-        row = (f"{cold['ms']['floor']:.0f} ms", f"{cold['ms'][function]:.0f} ms", f"{cold['ratio'][function]:.2f}")
-        table.add_row(f"cold start, {function} function", *row, f"≤ {GOALS['cold']}")
+    for name in ("webhook", "retry", "floor in our package"):
+        row = (f"{cold['ms']['floor']:.0f} ms", f"{cold['ms'][name]:.0f} ms", f"{cold['ratio'][name]:.2f}")
+        table.add_row(f"cold start, {name}", *row, "" if "floor" in name else f"≤ {GOALS['cold']}")
     row = (f"{warm['bare']:.2f} ms", f"{warm['function']:.2f} ms", f"{result['warm_ratio']:.2f}")
     table.add_row("warm CPU a lead (known contact)", *row, f"≤ {GOALS['warm']}")
     calls = result["remote_calls_per_lead"]
