@@ -8,7 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help run test check static bench build deploy redrive clean setup setup-dev setup-sam setup-ministack python
+.PHONY: help run test test-target check static bench build deploy redrive clean setup setup-dev setup-sam setup-ministack python
 
 # uv and SAM keep caches in the home directory; a machine without one gets them here.
 ifeq ($(strip $(HOME)),)
@@ -71,6 +71,17 @@ static: setup-dev setup-sam
 	wait $$types || { cat .tools/mypy.log >&2; failed=1; }; \
 	wait $$template || { cat .tools/validate.log >&2; failed=1; }; \
 	exit $$failed
+
+# Where there is none, nothing is tested and that is said: the other targets use whatever Python is here.
+test-target: setup-dev ## Unit and integration tests on the Python that AWS runs (PY=3.13), where this machine has it
+	siblings=$$($(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.base_prefix))'); \
+	for python in python$(PY) "$$siblings"/$(PY).*/bin/python$(PY); do \
+	  "$$python" -c '' 2>/dev/null || continue; \
+	  [ -x .tools/python$(PY)/bin/pytest ] || { "$$python" -m venv .tools/python$(PY); \
+	    $(UV) pip install --quiet --python .tools/python$(PY)/bin/python -r requirements.txt; }; \
+	  exec .tools/python$(PY)/bin/python -m pytest tests/unit tests/integration tests/contract; \
+	done; \
+	echo "No Python $(PY) on this machine: nothing tested on it." >&2
 
 bench: setup ## The benchmarks, into .local/bench.json
 	$(DEV)/python -m infra.bench

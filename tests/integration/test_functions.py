@@ -233,29 +233,42 @@ def test_a_message_of_a_stranger_does_not_crash_the_function(app: App) -> None:
     assert app.retry(message) == [message["MessageId"]]
 
 
+# What is wrong: the secret, its text, the reason it parks a lead for, and what the log says of it.
 FAULTS: dict[str, Any] = {
-    "pinterest keys secret without a value": ("pinterest-keys", None, "cannot_decrypt"),
-    "pinterest keys secret not JSON": ("pinterest-keys", "{", "cannot_decrypt"),
+    "pinterest keys secret without a value": ("pinterest-keys", None, "cannot_decrypt", "has no value yet"),
+    "pinterest keys secret not JSON": ("pinterest-keys", "{", "cannot_decrypt", "is not JSON"),
     "pinterest key of a wrong size": (
         "pinterest-keys",
         json.dumps({"subscriptions": [{"cryptographic_key": "c2hvcnQ=", "ad_account_id": "1"}]}),
         "cannot_decrypt",
+        "subscription 1 has 5 bytes instead of 32",
     ),
-    "pinterest keys of a wrong shape": ("pinterest-keys", '{"subscriptions": {"a": 1}}', "cannot_decrypt"),
-    "contacts secret without a value": ("contacts", None, "misconfigured"),
-    "contacts secret not JSON": ("contacts", "pit-123", "misconfigured"),
-    "contacts secret without this location": ("contacts", '{"locations": {"other": {}}}', "misconfigured"),
+    "pinterest keys of a wrong shape": (
+        "pinterest-keys",
+        '{"subscriptions": {"a": 1}}',
+        "cannot_decrypt",
+        "no list of subscriptions",
+    ),
+    "contacts secret without a value": ("contacts", None, "misconfigured", "has no value yet"),
+    "contacts secret not JSON": ("contacts", "pit-123", "misconfigured", "is not JSON"),
+    "contacts secret without this location": (
+        "contacts",
+        '{"locations": {"other": {}}}',
+        "misconfigured",
+        f"no token for location {LOCATION}",
+    ),
     "contacts token refused": (
         "contacts",
         json.dumps({"locations": {LOCATION: {"token": "pit-old"}}}),
         "contacts_api_unauthorized",
+        "answered 401",
     ),
 }
 
 
-@pytest.mark.parametrize(("secret", "text", "reason"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(("secret", "text", "reason", "said"), FAULTS.values(), ids=FAULTS)
 def test_a_faulty_secret_parks_the_lead_and_names_itself(
-    app: App, capsys: pytest.CaptureFixture[str], secret: str, text: str | None, reason: str
+    app: App, capsys: pytest.CaptureFixture[str], secret: str, text: str | None, reason: str, said: str
 ) -> None:
     """200, one sealed message, and a log line that says what is wrong without saying who."""
     app.aws.secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
@@ -266,6 +279,7 @@ def test_a_faulty_secret_parks_the_lead_and_names_itself(
     assert message["MessageAttributes"]["reason"]["StringValue"] == reason
     logged = capsys.readouterr().out
     assert reason in logged
+    assert said in logged
     if reason == "misconfigured":
         assert '"level":"ERROR"' in logged
     assert not PERSON_WORDS.search(logged)

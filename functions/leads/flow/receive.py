@@ -99,7 +99,7 @@ class Receive:
             reading = source.read(request, received_at=self._iso_time(started))
         except RejectedRequest as rejected:
             answer = Answer(rejected.status, {"error": rejected.detail})
-            return Receipt(answer=answer, source=name, rejected=1, reason=rejected.reason)
+            return Receipt(answer=answer, source=name, rejected=1, reason=rejected.reason, detail=rejected.detail)
         except Misconfigured as error:
             sentence = "This webhook is not set up completely; please send again later."
             return Receipt(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -49,6 +49,13 @@ class Key(msgspec.Struct, frozen=True):
     cipher: AESGCM
 
 
+class KeyRing(msgspec.Struct, frozen=True):
+    """The usable keys of a secret, and what is wrong with the others."""
+
+    keys: tuple[Key, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 class Seal(msgspec.Struct, frozen=True):
     """The encrypted answers; `text` is the ciphertext followed by its tag."""
 
@@ -64,7 +71,7 @@ class Pinterest:
 
     def __init__(self, keys: KeysSecret) -> None:
         self._keys = keys
-        self._parsed: tuple[object, tuple[Key, ...]] = (None, ())
+        self._parsed: tuple[object, KeyRing] = (None, KeyRing())
 
     def read(self, request: Request, *, received_at: str) -> Reading:
         """The leads of one delivery: a JSON array of 0..n, or a single object; whatever the content type.
@@ -141,23 +148,23 @@ class Pinterest:
                 continue
             if secret is tried:
                 break
-            tried, keys = secret, self._ring(secret)
-            for key in sorted(keys, key=lambda key: _rank(key, account, form)):
+            tried, ring = secret, self._ring(secret)
+            for key in sorted(ring.keys, key=lambda key: _rank(key, account, form)):
                 try:
                     return key, key.cipher.decrypt(seal.nonce, seal.text, None)
                 except InvalidTag:
                     continue
-            fault = f"none of {len(keys)} keys opens it; account {account or 'unknown'}, form {form or 'unknown'}"
+            opened = f"none of {len(ring.keys)} keys opens it; account {account or 'unknown'}, form {form or 'unknown'}"
+            fault = "; ".join((opened, *ring.faults[:3]))
         raise TryAgain("cannot_decrypt", fault)
 
-    def _ring(self, secret: dict[str, Any]) -> tuple[Key, ...]:
-        """The usable keys in the secret, parsed once per version of it."""
-        known, keys = self._parsed
+    def _ring(self, secret: dict[str, Any]) -> KeyRing:
+        """The keys in the secret, parsed once per version of it."""
+        known, ring = self._parsed
         if secret is not known:
-            subscriptions = secret.get("subscriptions")
-            keys = tuple(_usable(subscriptions if isinstance(subscriptions, list) else ()))
-            self._parsed = (secret, keys)
-        return keys
+            ring = _ring_of(secret)
+            self._parsed = (secret, ring)
+        return ring
 
 
 def _rank(key: Key, account: str, form: str) -> int:
@@ -167,15 +174,25 @@ def _rank(key: Key, account: str, form: str) -> int:
     return own + 3 * key.retired
 
 
-def _usable(subscriptions: Iterable[Any]) -> Iterable[Key]:
-    """Keys of the right size; one damaged entry must not disable the others."""
-    for entry in subscriptions:
-        if not isinstance(entry, dict):
-            continue
-        secret = _base64(entry.get("cryptographic_key"))
-        if secret is not None and len(secret) == _KEY_BYTES:
-            account, form = plain_id(entry.get("ad_account_id")), plain_id(entry.get("lead_form_id"))
-            yield Key(account, form, entry.get("retired_at") is not None, AESGCM(secret))
+def _ring_of(secret: Mapping[str, Any]) -> KeyRing:
+    """The keys in the secret; a damaged entry is named and must not disable the others."""
+    keys: list[Key] = []
+    faults: list[str] = []
+    subscriptions = secret.get("subscriptions")
+    if not isinstance(subscriptions, list):
+        faults.append("the secret has no list of subscriptions")
+        subscriptions = []
+    for number, entry in enumerate(subscriptions, start=1):
+        fields = entry if isinstance(entry, dict) else {}
+        key = _base64(fields.get("cryptographic_key"))
+        if key is None:
+            faults.append(f"subscription {number} in the secret has no base64 cryptographic_key")
+        elif len(key) != _KEY_BYTES:
+            faults.append(f"the key of subscription {number} has {len(key)} bytes instead of {_KEY_BYTES}")
+        else:
+            account, form = plain_id(fields.get("ad_account_id")), plain_id(fields.get("lead_form_id"))
+            keys.append(Key(account, form, fields.get("retired_at") is not None, AESGCM(key)))
+    return KeyRing(tuple(keys), tuple(faults))
 
 
 def _seal(answers: Any) -> Seal:
