@@ -5,28 +5,20 @@ Sources: developers.pinterest.com/docs/work-with-ads/lead-ads and the Ads API's 
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any, Protocol
-
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from leads.core import lenient_json
 from leads.core.errors import Misconfigured, RejectedRequest, TryAgain, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
 from leads.core.request import Reading, Request
+from leads.sources.pinterest_seal import Key, KeyRing, Seal, fingerprint, ring_of, seal_of
 
 # Every test lead carries this id (documentation, "Testing"), so it cannot tell one from another.
 TEST_LEAD_ID = "TEST_API"
 
-_TAG_BYTES = 16
-_KEY_BYTES = 32
 _CAMPAIGN_FIELDS = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name")
-_BASE64 = bytes.maketrans(b"-_", b"+/")
 
 
 class KeysSecret(Protocol):
@@ -38,29 +30,6 @@ class KeysSecret(Protocol):
     def current(self) -> dict[str, Any]: ...
 
     def reread(self) -> dict[str, Any]: ...
-
-
-class Key(msgspec.Struct, frozen=True):
-    """A subscription's key. form is "" for a subscription to the whole ad account."""
-
-    account: str
-    form: str
-    retired: bool
-    cipher: AESGCM
-
-
-class KeyRing(msgspec.Struct, frozen=True):
-    """The usable keys of a secret, and what is wrong with the others."""
-
-    keys: tuple[Key, ...] = ()
-    faults: tuple[str, ...] = ()
-
-
-class Seal(msgspec.Struct, frozen=True):
-    """The encrypted answers; `text` is the ciphertext followed by its tag."""
-
-    nonce: bytes
-    text: bytes
 
 
 class Pinterest:
@@ -94,7 +63,7 @@ class Pinterest:
     def wrap(self, raw: Any, *, received_at: str) -> Envelope:
         """One item as an envelope. Nothing in it is trusted; it is not opened here."""
         item = raw if isinstance(raw, dict) else {}
-        seal = _fingerprint(item.get("answers"))
+        seal = fingerprint(item.get("answers"))
         lead_id = plain_id(item.get("lead_id"))
         return Envelope(
             source=self.name,
@@ -114,7 +83,7 @@ class Pinterest:
         """
         item = envelope.raw if isinstance(envelope.raw, dict) else {}
         form = plain_id(item.get("lead_form_id"))
-        seal = _seal(item.get("answers"))
+        seal = seal_of(item.get("answers"))
         key, plaintext = self._unseal(seal, envelope.account, form)
         try:
             answers = lenient_json.decode(plaintext)
@@ -149,11 +118,8 @@ class Pinterest:
             if secret is tried:
                 break
             tried, ring = secret, self._ring(secret)
-            for key in sorted(ring.keys, key=lambda key: _rank(key, account, form)):
-                try:
-                    return key, key.cipher.decrypt(seal.nonce, seal.text, None)
-                except InvalidTag:
-                    continue
+            if found := ring.unseal(seal, account, form):
+                return found
             opened = f"none of {len(ring.keys)} keys opens it; account {account or 'unknown'}, form {form or 'unknown'}"
             fault = "; ".join((opened, *ring.faults[:3]))
         raise TryAgain("cannot_decrypt", fault)
@@ -162,81 +128,9 @@ class Pinterest:
         """The keys in the secret, parsed once per version of it."""
         known, ring = self._parsed
         if secret is not known:
-            ring = _ring_of(secret)
+            ring = ring_of(secret)
             self._parsed = (secret, ring)
         return ring
-
-
-def _rank(key: Key, account: str, form: str) -> int:
-    """The order in which keys are tried: own form, own account, every other live one, retired ones."""
-    own_account = key.account == account
-    own = 0 if own_account and key.form == form and form else 1 if own_account and not key.form else 2
-    return own + 3 * key.retired
-
-
-def _ring_of(secret: Mapping[str, Any]) -> KeyRing:
-    """The keys in the secret; a damaged entry is named and must not disable the others."""
-    keys: list[Key] = []
-    faults: list[str] = []
-    subscriptions = secret.get("subscriptions")
-    if not isinstance(subscriptions, list):
-        faults.append("the secret has no list of subscriptions")
-        subscriptions = []
-    for number, entry in enumerate(subscriptions, start=1):
-        fields = entry if isinstance(entry, dict) else {}
-        key = _base64(fields.get("cryptographic_key"))
-        if key is None:
-            faults.append(f"subscription {number} in the secret has no base64 cryptographic_key")
-        elif len(key) != _KEY_BYTES:
-            faults.append(f"the key of subscription {number} has {len(key)} bytes instead of {_KEY_BYTES}")
-        else:
-            account, form = plain_id(fields.get("ad_account_id")), plain_id(fields.get("lead_form_id"))
-            keys.append(Key(account, form, fields.get("retired_at") is not None, AESGCM(key)))
-    return KeyRing(tuple(keys), tuple(faults))
-
-
-def _seal(answers: Any) -> Seal:
-    """The encrypted answers, checked for the sizes that AES-256-GCM as Pinterest uses it must have.
-
-    The tag is 16 bytes, never less: a shortened one would be guessable. The nonce is used as sent;
-    Pinterest's sample has 16 bytes, and the library takes 8 to 128.
-    """
-    parts = answers if isinstance(answers, Mapping) else {}
-    nonce, tag, text = (_part(parts, name) for name in ("nonce", "tag", "cipher_msg"))
-    if not 8 <= len(nonce) <= 128:
-        raise TryAgain("cannot_decrypt", f"answers.nonce has {len(nonce)} bytes, 8 to 128 are possible")
-    if len(tag) != _TAG_BYTES:
-        raise TryAgain("cannot_decrypt", f"answers.tag has {len(tag)} bytes instead of {_TAG_BYTES}")
-    return Seal(nonce, text + tag)
-
-
-def _part(answers: Mapping[str, Any], name: str) -> bytes:
-    value = _base64(answers.get(name))
-    if value is None:
-        raise TryAgain("cannot_decrypt", f"answers.{name} is missing or not base64")
-    return value
-
-
-def _fingerprint(answers: Any) -> str:
-    """A hash of nonce and tag, equal for every spelling of the same base64."""
-    parts = answers if isinstance(answers, Mapping) else {}
-    digest = hashlib.sha256()
-    for name in ("nonce", "tag"):
-        value = parts.get(name)
-        digest.update(_base64(value) or lenient_json.encode_ascii(value).encode())
-        digest.update(b"|")
-    return digest.hexdigest()
-
-
-def _base64(value: Any) -> bytes | None:
-    """Decodes standard and url-safe base64, padded or not, with or without line breaks; None when it is not."""
-    if not isinstance(value, str):
-        return None
-    try:
-        data = b"".join(value.encode("ascii").translate(_BASE64).split()).rstrip(b"=")
-        return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error):
-        return None
 
 
 def _account(item: Mapping[str, Any]) -> str:
