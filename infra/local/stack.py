@@ -167,7 +167,7 @@ class LocalStack:
             "pinterest_api_url": self.settings.pinterest_api_url or NOWHERE,
             "graph_api_url": self.settings.graph_api_url or NOWHERE,
             "outputs": self.outputs,
-            "pids": self.pids,
+            "pids": [os.getpid(), *self.pids],
         }
         draft = stack_file.with_suffix(".draft")
         draft.write_text(json.dumps(content, indent=2) + "\n")
