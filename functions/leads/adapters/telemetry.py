@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
@@ -38,7 +39,8 @@ class Telemetry:
 
     def __init__(self, service: str, level: str) -> None:
         # Every line is written here, so saying where is noise.
-        self._logger = Logger(service=service, level=level, location=None)
+        self._logger = Logger(service=service, level=level, location=None, json_serializer=_json)
+        self._metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
 
     def leads(self, outcomes: Iterable[Outcome], *, received: bool, rejected: Mapping[str, int] | None = None) -> None:
         """Records what became of leads. received: they came from a platform just now, not from the queue.
@@ -78,16 +80,20 @@ class Telemetry:
         write("lead %s", outcome.status, extra=facts)
 
     def _emit(self, source: str, counts: Mapping[str, list[float]]) -> None:
-        metrics = AmazonCloudWatchEMFProvider(namespace=NAMESPACE)
-        metrics.add_dimension("source", source)
+        if not counts:
+            return
+        self._metrics.add_dimension("source", source)
         for name, values in counts.items():
             if name == "DeliveryLatency":
                 for value in values:
-                    metrics.add_metric(name, MetricUnit.Milliseconds, value)
+                    self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
             else:
-                metrics.add_metric(name, MetricUnit.Count, sum(values))
-        if counts:
-            metrics.flush_metrics()
+                self._metrics.add_metric(name, MetricUnit.Count, sum(values))
+        self._metrics.flush_metrics()
+
+
+def _json(line: dict[str, Any]) -> str:
+    return msgspec.json.encode(line).decode()
 
 
 def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
