@@ -11,6 +11,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 
 
 def test_the_house_is_in_order():
+    """No file of the functions imports what its room may not."""
     assert list(offences(FUNCTIONS)) == []
 
 
@@ -35,6 +36,7 @@ def test_the_house_is_in_order():
     ],
 )
 def test_a_planted_offence_is_found_and_named(tmp_path, file, line, offence):
+    """Each rule bites, and says where."""
     shutil.copytree(FUNCTIONS, tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     planted = tmp_path / "functions" / file
     planted.write_text(f"{planted.read_text()}\n{line}\n")

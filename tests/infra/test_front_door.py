@@ -62,6 +62,7 @@ def ask(door, method, path, body=None, headers=None, host=None, chunked=False):
 
 
 def test_a_webhook_reaches_the_gateway_as_it_came(door, gateway):
+    """Method, path, headers and bytes; only the host is the gateway's."""
     body = bytes(range(256))
     headers = {
         "Content-Type": "application/octet-stream",
@@ -79,12 +80,14 @@ def test_a_webhook_reaches_the_gateway_as_it_came(door, gateway):
 
 
 def test_a_chunked_body_is_put_together(door, gateway):
+    """The gateway gets a length."""
     headers = {"Transfer-Encoding": "chunked"}
     assert ask(door, "PUT", "/webhooks/x/y", iter([b"one", b"two"]), headers, chunked=True)[0] == 202
     assert gateway.seen[0][3] == b"onetwo"
 
 
 def test_web_pages_elsewhere_cannot_read_answers(door):
+    """What the emulator allows to every page is not passed on."""
     assert not [
         name for name in ask(door, "POST", "/webhooks/x/y", b"[]")[1] if name.lower().startswith("access-control")
     ]
@@ -94,12 +97,14 @@ def test_web_pages_elsewhere_cannot_read_answers(door):
     "host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "evil.example:{port}", "localhost.evil:{port}"]
 )
 def test_a_foreign_host_is_refused(door, gateway, host):
+    """A name pointed at loopback opens nothing."""
     assert ask(door, "POST", "/webhooks/x/y", b"[]", host=host.format(port=door.server_port))[0] == 403
     assert gateway.seen == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "[::1]"])
 def test_this_machine_has_several_names(door, host):
+    """All of them are loopback."""
     assert ask(door, "POST", "/webhooks/x/y", b"[]", host=f"{host}:{door.server_port}")[0] == 202
 
 
@@ -107,22 +112,26 @@ def test_this_machine_has_several_names(door, host):
     "path", ["/_ministack/reset", "/webhooks", "/webhooks/../_ministack/reset", "/webhooks/%2e%2e/x", "//x"]
 )
 def test_nothing_but_webhooks_is_handed_on(door, gateway, path):
+    """The emulated AWS is not reachable through the door."""
     assert ask(door, "POST", path, b"")[0] == 404
     assert gateway.seen == []
 
 
 def test_the_first_page_says_what_is_where(door):
+    """A person who opens the address learns where to go."""
     status, headers, text = ask(door, "GET", "/")
     assert (status, headers.get_content_type()) == (200, "text/plain")
     assert door.url in text.decode()
 
 
 def test_a_body_too_large_for_the_gateway_is_refused_unread(door, gateway):
+    """As API Gateway refuses it."""
     assert ask(door, "POST", "/webhooks/x/y", headers={"Content-Length": str(LARGEST_BODY + 1)})[0] == 413
     assert gateway.seen == []
 
 
 def test_a_gateway_that_is_gone_is_told_in_one_sentence(door, gateway):
+    """And where to look."""
     gateway.shutdown()
     gateway.server_close()
     status, _, payload = ask(door, "POST", "/webhooks/x/y", b"[]")

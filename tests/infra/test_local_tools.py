@@ -17,12 +17,14 @@ from infra.redrive import redrive
 
 
 def test_defaults_are_the_published_ones():
+    """Scripts rely on the ports and the folder."""
     settings = from_environment({"CONTACTS_API_URL": " ", "RETRY_WAITS": ""})
     assert (settings.port, settings.aws_port, settings.state_dir) == (8787, 4566, ROOT / ".local")
     assert (settings.contacts_api_url, settings.routes, settings.parameters) == (None, None, {})
 
 
 def test_every_variable_finds_its_place():
+    """What `make run` takes from the environment."""
     given = {
         "PORT": "1", "AWS_PORT": "2", "STATE_DIR": "/x", "ROUTES": "/r.toml", "CONTACTS_API_URL": "http://c/",
         "RETRY_WAITS": "1,2", "INLINE_BUDGET_SECONDS": "3",
@@ -35,11 +37,13 @@ def test_every_variable_finds_its_place():
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "x"), ("AWS_PORT", "70000"), ("CONTACTS_API_URL", "localhost:1")])
 def test_a_wrong_setting_is_named(name, value):
+    """With its value and what it takes."""
     with pytest.raises(LocalError, match=f"{name}={value}"):
         from_environment({name: value})
 
 
 def test_a_taken_port_is_told_with_the_setting_to_change():
+    """Before anything is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(LocalError, match=f"Port {port} is taken.*AWS_PORT="):
@@ -48,6 +52,7 @@ def test_a_taken_port_is_told_with_the_setting_to_change():
 
 
 def test_stopping_ends_children_of_children_too(tmp_path):
+    """A worker does not outlive the program that started it."""
     children = Children(tmp_path)
     script = (
         "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -66,11 +71,13 @@ def test_stopping_ends_children_of_children_too(tmp_path):
 
 
 def test_a_failed_tool_is_told_with_what_it_wrote(tmp_path):
+    """Its last words, and the file with all of them."""
     with pytest.raises(LocalError, match="no such luck"):
         Children(tmp_path).run("tool", [sys.executable, "-c", "import sys; sys.exit('no such luck')"], os.environ)
 
 
 def test_every_location_of_the_routes_gets_a_token(tmp_path):
+    """The local CRM knows each location the routes name."""
     routes = tmp_path / "routes.toml"
     routes.write_text('[[routes]]\nlocation = "one"\n[[routes]]\nlocation = "two"\n[[routes]]\nlocation = "one"\n')
     tokens = location_tokens(routes, None)
@@ -80,6 +87,7 @@ def test_every_location_of_the_routes_gets_a_token(tmp_path):
 
 
 def test_routes_that_cannot_be_read_are_named(tmp_path):
+    """The file, and what is wrong in it."""
     (tmp_path / "routes.toml").write_text("[[routes]\n")
     with pytest.raises(LocalError, match=r"routes\.toml cannot be read"):
         location_tokens(tmp_path / "routes.toml", None)
@@ -122,12 +130,14 @@ class _Queues:
 
 
 def test_redriving_names_its_destination():
+    """Back to the source is refused for messages sent by hand."""
     queues = _Queues("")
     assert redrive(queues, "dead", "failed") == 7
     assert (queues.moved.SourceArn, queues.moved.DestinationArn) == ("arn:dead", "arn:failed")
 
 
 def test_redriving_falls_back_to_new_messages_with_the_same_body_and_attributes():
+    """Where the endpoint cannot move messages by itself."""
     queues = _Queues("InvalidAction")
     assert redrive(queues, "dead", "failed") == 1
     [message] = queues.sent
@@ -136,6 +146,7 @@ def test_redriving_falls_back_to_new_messages_with_the_same_body_and_attributes(
 
 
 def test_redriving_without_permission_moves_nothing():
+    """The error is told, not worked around."""
     queues = _Queues("AccessDenied")
     with pytest.raises(ClientError):
         redrive(queues, "dead", "failed")

@@ -31,25 +31,30 @@ OUTPUTS = {
 
 
 def test_the_parameters_and_their_defaults_are_the_published_ones():
+    """Users' scripts pass them by these names."""
     assert {name: found.get("Default") for name, found in template()["Parameters"].items()} == DEFAULTS
 
 
 def test_the_outputs_others_rely_on_exist():
+    """The command line and users' scripts read them."""
     assert set(template()["Outputs"]) >= OUTPUTS
 
 
 @pytest.mark.parametrize("waits", ["1,1,2,2", "60", DEFAULTS["RetryWaits"], ",".join("1" * 11)])
 def test_retry_waits_takes(waits):
+    """One to eleven waits."""
     assert re.fullmatch(template()["Parameters"]["RetryWaits"]["AllowedPattern"], waits)
 
 
 @pytest.mark.parametrize("waits", ["", "0", "1,,2", "1, 2", "a", "-1", "1,2,", ",".join("1" * 12)])
 def test_retry_waits_refuses(waits):
+    """Whatever the function could not read, or the queue not give receives for."""
     assert not re.fullmatch(template()["Parameters"]["RetryWaits"]["AllowedPattern"], waits)
 
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_every_queue_keeps_leads_for_fourteen_days_encrypted_and_beyond_its_stack(name):
+    """The longest that SQS offers; deleting the stack loses nothing."""
     assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400
     assert QUEUES[name]["SqsManagedSseEnabled"] is True
     assert resources("AWS::SQS::Queue")[name]["DeletionPolicy"] == "Retain"
@@ -58,11 +63,13 @@ def test_every_queue_keeps_leads_for_fourteen_days_encrypted_and_beyond_its_stac
 
 @pytest.mark.parametrize("name", QUEUES)
 def test_every_queue_is_born_with_its_alarm(name):
+    """A lead that waits is noticed."""
     alarms = properties("AWS::CloudWatch::Alarm").values()
     assert [alarm for alarm in alarms if name in mentions(alarm["Dimensions"]) and alarm["AlarmActions"]]
 
 
 def test_only_the_failed_leads_queue_may_dead_letter():
+    """Both policies name the same queue."""
     redrive = QUEUES["FailedLeadsQueue"]["RedrivePolicy"]
     allowed = QUEUES["DeadLetterQueue"]["RedriveAllowPolicy"]
     assert mentions(redrive["deadLetterTargetArn"]) == {"DeadLetterQueue"}
@@ -74,16 +81,19 @@ def test_only_the_failed_leads_queue_may_dead_letter():
 
 
 def test_the_failed_leads_queue_gives_more_receives_than_there_can_be_attempts():
+    """The function decides when a lead has had its last attempt, not the queue."""
     pattern = template()["Parameters"]["RetryWaits"]["AllowedPattern"]
     waits = int(re.search(r"\{0,(\d+)\}\)?\$$", pattern)[1]) + 1
     assert QUEUES["FailedLeadsQueue"]["RedrivePolicy"]["maxReceiveCount"] >= waits + 1
 
 
 def test_a_received_message_stays_hidden_six_times_as_long_as_its_function_may_run():
+    """As AWS advises for queues that wake a function."""
     assert QUEUES["FailedLeadsQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["RetryFunction"]["Timeout"]
 
 
 def test_the_retry_function_answers_for_each_message_alone():
+    """One poison lead does not bring its batch back."""
     [event] = FUNCTIONS["RetryFunction"]["Events"].values()
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mentions(event["Properties"]["ScalingConfig"]) == {"RetryConcurrency"}
@@ -91,6 +101,7 @@ def test_the_retry_function_answers_for_each_message_alone():
 
 @pytest.mark.parametrize(("role", "statement"), statements())
 def test_permissions_name_their_resources(role, statement):
+    """No wildcard but the one AWS insists on for traces."""
     actions = listed(statement["Action"])
     assert not [action for action in actions if "*" in action], role
     if any(resource == "*" for resource in listed(statement["Resource"])):
@@ -98,12 +109,14 @@ def test_permissions_name_their_resources(role, statement):
 
 
 def test_nobody_but_sqs_touches_the_dead_letter_queue():
+    """A message put there by us could not be redriven from the console."""
     assert not [role for role, statement in statements() if "DeadLetterQueue" in mentions(statement["Resource"])]
     assert not properties("AWS::SQS::QueuePolicy")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_is_a_traced_snapshot_behind_an_alias_with_a_role_and_a_log_of_its_own(name):
+    """What each function is born with."""
     settings = template()["Globals"]["Function"] | FUNCTIONS[name]
     assert settings["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert settings["AutoPublishAlias"] == "live"
@@ -117,6 +130,7 @@ def test_every_function_is_a_traced_snapshot_behind_an_alias_with_a_role_and_a_l
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_changed_parameter_publishes_a_new_version(name):
+    """The alias would otherwise go on with the old value."""
     settings = template()["Globals"]["Function"]["Environment"]["Variables"]
     settings = settings | FUNCTIONS[name].get("Environment", {}).get("Variables", {})
     given = mentions(list(settings.values())) & set(template()["Parameters"])
@@ -132,13 +146,14 @@ def test_the_description_of_a_version_fits():
 
 
 def test_the_api_calls_the_alias_and_nothing_else_may_call_it():
+    """One route, one integration, one permission."""
     [integration] = properties("AWS::ApiGatewayV2::Integration").values()
     [permission] = properties("AWS::Lambda::Permission").values()
     assert integration["IntegrationUri"] == permission["FunctionName"] == {"Ref": "WebhookFunction.Alias"}
     assert integration["PayloadFormatVersion"] == "2.0"
     [route] = properties("AWS::ApiGatewayV2::Route").values()
     assert route["RouteKey"] == "POST /webhooks/{source}/{token}"
-    assert permission["SourceArn"]["Sub"].endswith("/POST/webhooks/{source}/{token}")
+    assert permission["SourceArn"]["Sub"].endswith(":${Api}/*/POST/webhooks/*/*")
 
 
 def test_the_access_log_holds_no_path_and_no_body():
@@ -152,11 +167,13 @@ def test_the_access_log_holds_no_path_and_no_body():
 
 @pytest.mark.parametrize("name", resources("AWS::Logs::LogGroup"))
 def test_every_log_ends_some_day(name):
+    """Thirty days."""
     assert properties("AWS::Logs::LogGroup")[name]["RetentionInDays"] == 30
 
 
 @pytest.mark.parametrize("name", resources("AWS::SecretsManager::Secret"))
 def test_no_deployment_overwrites_a_secret(name):
+    """Only the token is the template's; the others are the user's."""
     secret = resources("AWS::SecretsManager::Secret")[name]
     assert "SecretString" not in secret["Properties"]
     assert ("GenerateSecretString" in secret["Properties"]) == (name == "WebhookTokenSecret")
@@ -164,6 +181,7 @@ def test_no_deployment_overwrites_a_secret(name):
 
 
 def test_the_webhook_token_fits_into_a_url():
+    """Letters and digits, long enough not to be guessed."""
     generated = properties("AWS::SecretsManager::Secret")["WebhookTokenSecret"]["GenerateSecretString"]
     allowed = {chr(code) for code in range(33, 127)} - set(generated["ExcludeCharacters"])
     assert all(character.isalnum() for character in allowed)
@@ -171,6 +189,7 @@ def test_the_webhook_token_fits_into_a_url():
 
 
 def test_the_ledger_forgets_in_time_and_nothing_by_accident():
+    """TTL, recovery to a point in time, encryption, and it outlives the stack."""
     [table] = properties("AWS::DynamoDB::Table").values()
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
@@ -180,6 +199,7 @@ def test_the_ledger_forgets_in_time_and_nothing_by_accident():
 
 
 def test_the_build_targets_what_the_template_deploys():
+    """The defaults of both agree."""
     makefile = (ROOT / "functions" / "Makefile").read_text()
     assert f"TARGET_ARCH ?= {DEFAULTS['Architecture']}\n" in makefile
     assert f"TARGET_PYTHON ?= {DEFAULTS['PythonRuntime'].removeprefix('python')}\n" in makefile
@@ -187,11 +207,13 @@ def test_the_build_targets_what_the_template_deploys():
 
 @pytest.mark.parametrize("path", [".venv/", ".tools/", ".local/", ".aws-sam/", "__pycache__/", ".env"])
 def test_git_ignores_what_the_commands_make(path):
+    """A clone stays clean."""
     assert path in (ROOT / ".gitignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "functions/requirements.txt", "infra/requirements-sam.txt"])
 def test_every_package_is_pinned(name):
+    """The same versions on every machine."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
     assert not [line for line in lines if line and not line.startswith("-r ") and "==" not in line]
 
