@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from infra import redrive
 from infra.local import pinterest_sender
 from tests.e2e.conftest import ACCOUNT, FORM, Deployment, until
 
@@ -115,6 +116,22 @@ def test_a_refused_lead_is_dead_lettered_and_comes_back_when_redriven(deployment
     assert len(deployment.crm.contacts("refused@example.com")) == 1
 
 
+def test_the_redrive_command_brings_a_dead_letter_home(
+    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make redrive`, against this stack."""
+    deployment.crm.break_with(match={"path": "/contacts/upsert"}, status=422)
+    lead = deployment.lead("redriven@example.com")
+    assert deployment.send(lead) == (200, {"accepted": 1})
+    until(lambda: deployment.waiting(deployment.dead_letters) == 1, 60)
+    deployment.crm.mend()
+    assert redrive.main({"STATE_DIR": str(deployment.stack.settings.state_dir)}) == 0
+    assert "1 lead(s) brought back" in capsys.readouterr().out
+    deployment.delivered(lead)
+    assert len(deployment.crm.contacts("redriven@example.com")) == 1
+    assert deployment.waiting(deployment.dead_letters) == 0
+
+
 def test_a_lead_waits_for_its_key(deployment: Deployment) -> None:
     """A new subscription's first lead arrives before its key is stored."""
     key = os.urandom(32)
@@ -153,6 +170,21 @@ def test_a_function_killed_in_the_middle_loses_nothing_and_doubles_nothing(deplo
     assert deployment.send(lead) == (200, {"accepted": 1})
     deployment.delivered(lead, 120)
     assert len(deployment.crm.contacts("killed@example.com")) == 1
+
+
+def test_a_retry_function_killed_in_the_middle_loses_nothing_and_doubles_nothing(deployment: Deployment) -> None:
+    """Nobody answers the queue any more: the message comes back, and the claim of the dead one ends with its time."""
+    deployment.crm.break_with(match={"path": "/contacts/upsert"}, status=500, times=1)
+    deployment.crm.break_with(match={"path": "/contacts/upsert"}, delay_seconds=5, times=1)
+    with hidden_for(deployment, seconds=6):
+        lead = deployment.lead("retried@example.com")
+        assert deployment.send(lead) == (200, {"accepted": 1})
+        until(lambda: len(deployment.crm.requests()) == 2, 30)
+        kill_workers(deployment)
+        assert deployment.ledger(lead)["status"] == "claimed"
+        deployment.delivered(lead, 200)
+    assert len(deployment.crm.contacts("retried@example.com")) == 1
+    assert deployment.waiting(deployment.dead_letters) == 0
 
 
 def test_a_missing_permission_would_be_noticed_here(deployment: Deployment) -> None:
@@ -214,6 +246,18 @@ def test_every_call_to_the_crm_follows_the_official_spec(deployment: Deployment)
         assert request["headers"]["content-type"] == "application/json"
         assert request["headers"]["authorization"] == "***"
         assert None not in request["body"].values()
+
+
+@contextmanager
+def hidden_for(deployment: Deployment, *, seconds: int) -> Iterator[None]:
+    """Shortens the failed-leads queue's visibility timeout, which a test has no time to wait for."""
+    name = "VisibilityTimeout"
+    before = deployment.sqs.get_queue_attributes(QueueUrl=deployment.failed_leads, AttributeNames=[name])["Attributes"]
+    deployment.sqs.set_queue_attributes(QueueUrl=deployment.failed_leads, Attributes={name: str(seconds)})
+    try:
+        yield
+    finally:
+        deployment.sqs.set_queue_attributes(QueueUrl=deployment.failed_leads, Attributes=before)
 
 
 @contextmanager
