@@ -44,7 +44,7 @@ endef
 
 help: ## What there is to do
 	grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | while IFS='|' read -r name text; do \
-	  printf '%-14s %s\n' "$$name" "$$text"; done
+	  printf '%-17s %s\n' "$$name" "$$text"; done
 
 run: setup ## Deploy into an emulated AWS on this machine, send one lead, stay up (DEMO=1: end after the lead)
 	exec $(DEV)/python -m infra.local

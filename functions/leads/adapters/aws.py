@@ -49,7 +49,8 @@ class Aws:
 
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
-        loader = Loader(self._session.get_config_variable("data_path"), file_loader=_JsonFiles())  # type: ignore[arg-type]  # any object with these two methods serves
+        files: Any = _JsonFiles()  # any object with these two methods serves
+        loader = Loader(self._session.get_config_variable("data_path"), file_loader=files)
         self._session.register_component("data_loader", loader)
 
     def client(self, service: str) -> Any:
