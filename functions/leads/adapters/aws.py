@@ -50,8 +50,7 @@ class Aws:
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
         files: Any = _JsonFiles()  # any object with these two methods serves
-        loader = Loader(self._session.get_config_variable("data_path"), file_loader=files)
-        self._session.register_component("data_loader", loader)
+        self._session.register_component("data_loader", Loader(file_loader=files))
 
     def client(self, service: str) -> Any:
         """A client for `service`, such as "sqs"; thread-safe."""
