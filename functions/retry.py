@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from leads import wiring
-from leads.core.errors import place_of
+from leads.core.errors import fault_of
 from leads.flow.retry import Message, Retry
 
 
@@ -32,7 +32,8 @@ def handler(event: dict[str, Any], context: Any, app: Retry | None = None) -> An
         try:
             outcome = retry(_message(record.raw_event), remaining=context.get_remaining_time_in_millis() / 1000)
         except Exception as error:
-            telemetry.problem("retry failed", message_id=record.message_id, fault=place_of(error))
+            facts = {"message_id": record.message_id, "fault": fault_of(error)}
+            telemetry.problem("retry failed", "unknown", "UnexpectedErrors", **facts)
             raise StillParked from None
         telemetry.leads([outcome], received=False)
         if not outcome.leaves_queue:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from leads import wiring
-from leads.core.errors import Misconfigured, place_of
+from leads.core.errors import fault_of
 from leads.core.request import Request
 from leads.flow.receive import Receipt, Receive
 
@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: Any, app: Receive | None = None) -> 
     try:
         receipt = (app or application())(_request(event), remaining=context.get_remaining_time_in_millis() / 1000)
     except Exception as error:
-        telemetry.problem("webhook failed", fault=str(error) if isinstance(error, Misconfigured) else place_of(error))
+        telemetry.problem("webhook failed", "unknown", "WebhooksFailed", fault=fault_of(error))
         return _response(503, {"error": "The delivery could not be stored; please send it again."})
     _report(receipt)
     return _response(receipt.answer.status, receipt.answer.body)
@@ -45,9 +45,11 @@ def _request(event: dict[str, Any]) -> Request:
 def _report(receipt: Receipt) -> None:
     telemetry = wiring.telemetry("webhook")
     telemetry.leads(receipt.outcomes, received=True, rejected={receipt.source: receipt.rejected})
-    if receipt.reason:
-        write = telemetry.problem if receipt.answer.status >= 500 else telemetry.notice
-        write("request answered", status=receipt.answer.status, reason=receipt.reason, detail=receipt.detail)
+    facts = {"status": receipt.answer.status, "reason": receipt.reason, "detail": receipt.detail}
+    if receipt.answer.status >= 500:
+        telemetry.problem("request failed", receipt.source, "WebhooksFailed", **facts)
+    elif receipt.reason:
+        telemetry.notice("request answered", **facts)
 
 
 def _response(status: int, body: dict[str, Any]) -> dict[str, Any]:

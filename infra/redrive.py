@@ -25,6 +25,10 @@ UNKNOWN_OPERATION = {
 POLL_SECONDS = 2.0
 
 
+class MoveFailed(Exception):
+    """SQS did not move the messages; the text is for the operator."""
+
+
 def main(environment: Mapping[str, str] = os.environ) -> int:
     try:
         place, sqs, outputs = _target(environment)
@@ -32,6 +36,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         moved = redrive(sqs, source, destination)
     except (BotoCoreError, ClientError) as error:
         print(f"Redriving failed: {error} Check the region and credentials AWS is asked with.", file=sys.stderr)
+        return 1
+    except MoveFailed as error:
+        print(f"{error} What was not moved still waits in the dead-letter queue.", file=sys.stderr)
         return 1
     except KeyError as error:
         print(f"The stack has no output {error}: deploy it anew with `make deploy`.", file=sys.stderr)
@@ -53,7 +60,9 @@ def redrive(sqs: Any, source_url: str, destination_url: str) -> int:
         return _move_one_by_one(sqs, source_url, destination_url)
     while True:
         [task] = sqs.list_message_move_tasks(SourceArn=source, MaxResults=1)["Results"]
-        if task["Status"] != "RUNNING":
+        if task["Status"] in ("FAILED", "CANCELLED"):
+            raise MoveFailed(f"SQS ended the move as {task['Status']}: {task.get('FailureReason', 'no reason given')}.")
+        if task["Status"] == "COMPLETED":
             return int(task.get("ApproximateNumberOfMessagesMoved", 0))
         time.sleep(POLL_SECONDS)
 

@@ -80,7 +80,7 @@ class FakeLedger:
         key = claim.key if claim else envelope.ledger_key
         item = self.items.get(key)
         if claim:
-            if not item or item["owner"] != claim.owner:
+            if not item or item["owner"] != claim.owner or item["status"] is not Status.CLAIMED:
                 return False
         elif item and not (
             item["status"] is Status.PARKED
@@ -154,7 +154,7 @@ class Written:
 
     contact_id: str
     is_new: bool
-    source: str = ""
+    source: str | None = ""
     trace_id: str | None = "trace-1"
 
 
@@ -181,6 +181,10 @@ class FakeContacts:
         contact_id = f"contact-{len(self.contacts) + 1}"
         self.contacts[contact_id] = dict(fields)
         return Written(contact_id, True)
+
+    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str:
+        self.calls.append("source_of")
+        return str(self.contacts[contact_id].get("source", ""))
 
     def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None:
         self.calls.append("set_source")

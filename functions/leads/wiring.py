@@ -36,7 +36,7 @@ class Parts:
         aws = Aws()
         self.config = config
         self.now = now
-        self.sqs = functools.cache(lambda: aws.client("sqs"))
+        self.sqs = aws.lazily("sqs")
         secrets_manager = aws.client("secretsmanager")
 
         def secret(arn: str) -> Secret:
@@ -64,6 +64,8 @@ class Parts:
             deliver=self.deliver,
             queue=self.queue,
             budget=self.config.inline_budget,
+            waits=self.config.retry_waits,
+            chance=secrets.SystemRandom().random,
             now=self.now,
             iso_time=iso_time,
         )

@@ -6,8 +6,9 @@ import selectors
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from infra.local.settings import ROOT, LocalError
@@ -63,17 +64,34 @@ class Children:
         return self._logs / f"{name}.log"
 
     def stop(self) -> None:
-        """End every program, the youngest first; what does not end by itself in a few seconds is killed."""
-        while self._started:
-            child = self._started.pop()
-            _signal_group(child.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(STOP_SECONDS)
-            # Also when it has ended: a worker of its own may have outlived it.
-            _signal_group(child.pid, signal.SIGKILL)
-            child.wait()
-            if child.stdout:
-                child.stdout.close()
+        """End every program; what does not end by itself in a few seconds is killed. Further Ctrl-Cs change nothing."""
+        with _undisturbed():
+            for child in self._started:
+                _signal_group(child.pid, signal.SIGTERM)
+            while self._started:
+                child = self._started.pop()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(STOP_SECONDS)
+                # Also when it has ended: a worker of its own may have outlived it.
+                _signal_group(child.pid, signal.SIGKILL)
+                child.wait()
+                if child.stdout:
+                    child.stdout.close()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignores the signals that would end this program, for as long as the block lasts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:

@@ -65,7 +65,7 @@ def test_every_queue_keeps_leads_for_fourteen_days_encrypted_and_beyond_its_stac
 def test_every_queue_is_born_with_its_alarm(name):
     """A lead that waits is noticed."""
     alarms = properties("AWS::CloudWatch::Alarm").values()
-    assert [alarm for alarm in alarms if name in mentions(alarm["Dimensions"]) and alarm["AlarmActions"]]
+    assert [alarm for alarm in alarms if name in mentions(alarm) and alarm["AlarmActions"]]
 
 
 def test_only_the_failed_leads_queue_may_dead_letter():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -188,7 +189,7 @@ def test_the_fake_secret_speaks_like_the_real_one() -> None:
 
 
 class Peer(BaseHTTPRequestHandler):
-    """Answers by path: /ok, /slow, /drop, /redirect."""
+    """Answers by path: /ok, /slow, /drip, /drop, /redirect."""
 
     protocol_version = "HTTP/1.1"
     connections: ClassVar[set[Any]] = set()
@@ -201,6 +202,14 @@ class Peer(BaseHTTPRequestHandler):
         if self.path == "/drop":
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if self.path == "/drip":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            for _ in range(100):
+                if self.server.released.wait(0.05):  # type: ignore[attr-defined]
+                    break
+                self.wfile.write(b"x")
+                self.wfile.flush()
             return
         self.send_response(302 if self.path == "/redirect" else 200)
         self.send_header("X-Given", self.headers["x-given"] or "")
@@ -277,3 +286,13 @@ def test_nobody_listening_is_a_reason_to_try_again(peer: ThreadingHTTPServer) ->
     with pytest.raises(TryAgain) as caught:
         ask(closed, "/ok", clock)
     assert caught.value.reason == "contacts_api_unreachable"
+
+
+def test_an_answer_that_drips_is_given_up_in_time(peer: ThreadingHTTPServer) -> None:
+    """A byte every 50 ms never lets a socket time out; the other leads of the request must not wait for it."""
+    started = time.monotonic()
+    client = HttpClient("contacts_api", now=time.time)
+    with pytest.raises(TryAgain) as caught:
+        ask(peer, "/drip", Clock(), client, deadline=time.time() + 0.5)
+    assert caught.value.reason == "contacts_api_timeout"
+    assert time.monotonic() - started < 2

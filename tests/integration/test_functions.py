@@ -113,6 +113,8 @@ def app(aws: AwsAccount, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
             contacts_secret="contacts",
             webhook_token_secret="webhook-token",
             contacts_api_url=crm.url,
+            # What the webhook parks shows up at once.
+            retry_waits=(0, 300, 1800),
         )
         yield App(aws, crm, wiring.Parts(config))
 

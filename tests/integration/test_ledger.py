@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from leads.adapters.ledger_table import LedgerTable
 from leads.core.errors import TryAgain
@@ -164,3 +166,37 @@ def test_a_happy_lead_costs_two_writes_and_leaves_a_readable_item(aws: AwsAccoun
         "updated_at": "2027-01-15T08:00:00.000+00:00",
         "expires_at": str(int(clock()) + 90 * 86_400),
     }
+
+
+def test_a_finished_lead_stays_finished_when_its_owner_did_not_hear_of_it(ledger: Any, clock: Clock) -> None:
+    """The finish was applied and its answer lost; putting the lead back must not undo it."""
+    mine = claim(ledger, clock)
+    ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+    ledger.park(ENVELOPE, reason="ledger_unavailable", claim=mine)
+    assert refused(ledger, clock).status is Status.DELIVERED
+
+
+class Conflicting:
+    """DynamoDB while a transaction on the same item is under way: refuses the first `times` plain updates."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self.client = client
+        self.times = times
+
+    def update_item(self, **options: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "UpdateItem")
+        return self.client.update_item(**options)
+
+
+@pytest.mark.parametrize(("conflicts", "finished"), [(0, True), (3, True), (9, False)])
+def test_a_finish_outlasts_the_transaction_of_a_second_delivery(
+    aws: AwsAccount, clock: Clock, conflicts: int, finished: bool
+) -> None:
+    """The same lead, twice at once: the loser's claim is a transaction, and refuses our update for a moment."""
+    mine = claim(LedgerTable(aws.dynamodb, aws.table, now=clock), clock)
+    ledger = LedgerTable(Conflicting(aws.dynamodb, conflicts), aws.table, now=clock)
+    with nullcontext() if finished else pytest.raises(TryAgain, match="ledger_unavailable"):
+        ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+    assert (aws.ledger()["pinterest#1#9"]["status"]["S"] == "delivered") is finished

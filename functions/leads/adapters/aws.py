@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os.path
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import botocore.session
@@ -55,6 +57,19 @@ class Aws:
     def client(self, service: str) -> Any:
         """A client for `service`, such as "sqs"; thread-safe."""
         return self._session.create_client(service, config=_CONFIG)
+
+    def lazily(self, service: str) -> Callable[[], Any]:
+        """Gives a client that is built when first asked for, once, whoever asks at the same time."""
+        lock = threading.Lock()
+        built: list[Any] = []
+
+        def client() -> Any:
+            with lock:
+                if not built:
+                    built.append(self.client(service))
+                return built[0]
+
+        return client
 
 
 def error_code(error: BaseException) -> str:

@@ -16,6 +16,9 @@ _LONGEST_SECONDS = 10.0
 # Servers and the network in between drop idle connections, often without a word; a frozen container does
 # not see it. A connection that rested this long is not trusted with a write.
 _IDLE_SECONDS = 30.0
+# No answer we ask for comes near this size; one that does is not read to its end.
+_LARGEST = 4 * 1024 * 1024
+_CHUNK = 65_536
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):
@@ -45,6 +48,7 @@ class HttpClient:
         """
         self._drop_rested_connections()
         left = min(max(deadline - self._now(), 0.2), _LONGEST_SECONDS)
+        until = self._now() + left
         try:
             answer = self._pool.request(
                 method,
@@ -52,15 +56,28 @@ class HttpClient:
                 headers=headers,
                 body=body,
                 redirect=False,
-                timeout=urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=left),
+                preload_content=False,
+                timeout=urllib3.Timeout(total=left, connect=min(_CONNECT_SECONDS, left)),
             )
+            content = self._content(answer, until)
         except (NewConnectionError, ConnectTimeoutError):
             raise TryAgain(f"{self._side}_unreachable", "no connection could be made") from None
-        except ReadTimeoutError:
-            raise TryAgain(f"{self._side}_timeout", f"no answer within {left:.1f} s") from None
+        except (ReadTimeoutError, TimeoutError):
+            raise TryAgain(f"{self._side}_timeout", f"no whole answer within {left:.1f} s") from None
         except HTTPError as error:
             raise TryAgain(f"{self._side}_unreachable", f"the connection broke ({type(error).__name__})") from None
-        return HttpAnswer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
+        return HttpAnswer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
+
+    def _content(self, answer: urllib3.BaseHTTPResponse, until: float) -> bytes:
+        """The answer's body. A socket's time-out starts anew with every byte, so a slow drip needs a clock."""
+        content = bytearray()
+        while chunk := answer.read1(_CHUNK):
+            content += chunk
+            if self._now() > until or len(content) > _LARGEST:
+                answer.close()
+                raise TimeoutError
+        answer.release_conn()
+        return bytes(content)
 
     def _drop_rested_connections(self) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,11 @@ _PUT_BACK = (
 # Whoever could not claim a lead must not overwrite what its owner, or a finished delivery, has written.
 _NOBODYS = "attribute_not_exists(pk) OR #status = :parked OR (#status = :undeliverable AND message_id <> :message_id)"
 _OURS = "claim_owner = :owner"
+# A finish whose answer was lost is finished all the same.
+_STILL_OURS = "claim_owner = :owner AND #status = :claimed"
+# A plain update is refused while a transaction on the same item is under way, which takes milliseconds.
+_CONFLICT_TRIES = 4
+_CONFLICT_SECONDS = 0.03
 
 
 class LedgerTable:
@@ -122,32 +128,39 @@ class LedgerTable:
             ":expires": {"N": str(int(now) + KEPT_SECONDS)},
         }
         if claim:
-            return self._update(claim.key, _PUT_BACK, _OURS, values | {":owner": {"S": claim.owner}})
+            owned = {":owner": {"S": claim.owner}, ":claimed": {"S": Status.CLAIMED}}
+            return self._update(claim.key, _PUT_BACK, _STILL_OURS, values | owned)
         nobodys = {":parked": {"S": Status.PARKED}, ":undeliverable": {"S": Status.UNDELIVERABLE}}
         return self._update(envelope.ledger_key, _PUT_BACK, _NOBODYS, values | nobodys)
 
     def _update(self, key: str, expression: str, condition: str, values: dict[str, Any]) -> bool:
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": key}},
-                UpdateExpression=expression,
-                ConditionExpression=condition,
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=values,
-            )
-        except AwsError as error:
-            if error_code(error) == "ConditionalCheckFailedException":
-                return False
-            raise _unavailable(error) from None
-        return True
+        for tries_left in reversed(range(_CONFLICT_TRIES)):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": key}},
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=values,
+                )
+            except AwsError as error:
+                code = error_code(error)
+                if code == "ConditionalCheckFailedException":
+                    return False
+                if code != "TransactionConflictException" or not tries_left:
+                    raise _unavailable(error) from None
+                time.sleep(_CONFLICT_SECONDS)
+            else:
+                return True
+        raise AssertionError("unreachable")
 
     def _seal(self, lead: Lead, now: float) -> dict[str, Any]:
         """The item that ties a ciphertext to the one lead it came with."""
         return {
             "TableName": self._table,
             "Item": {
-                "pk": {"S": f"{lead.source}#seal#{lead.seal}"},
+                "pk": {"S": f"seal#{lead.source}#{lead.seal}"},
                 "lead_key": {"S": lead.ledger_key},
                 "expires_at": {"N": str(int(now) + KEPT_SECONDS)},
             },

@@ -61,13 +61,15 @@ class Secret:
         return self._value
 
     def _read(self) -> None:
-        self._read_at = self._now()
         try:
             text = self._client().get_secret_value(SecretId=self._arn)["SecretString"]
             value = lenient_json.decode(text)
         except (*AwsError, KeyError, ValueError) as error:
             self._fault = _fault(error)
             return
+        finally:
+            # Counted from the end: whoever waited behind a call that hung must not make it again.
+            self._read_at = self._now()
         if isinstance(value, dict):
             self._value = value
         else:

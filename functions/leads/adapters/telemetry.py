@@ -20,6 +20,7 @@ _BY_STATUS = {
     "duplicate": "LeadsDuplicate",
     "parked": "LeadsParked",
     "undeliverable": "LeadsUndeliverable",
+    "refused": "LeadsRefused",
 }
 # How an outcome's reason begins → the metric that counts it besides.
 _BY_REASON = (
@@ -29,6 +30,9 @@ _BY_REASON = (
     ("contacts_api_", "ContactsApiErrors"),
     ("rejected_by_contacts_api", "ContactsApiErrors"),
     ("contacts_api_unauthorized", "ContactsApiUnauthorized"),
+    ("misconfigured", "Misconfigured"),
+    ("ledger_unavailable", "LedgerErrors"),
+    ("unexpected_error", "UnexpectedErrors"),
 )
 _QUIET = ("delivered", "duplicate", "ignored", "requeued")
 _UNSAID = (None, "", False)
@@ -59,9 +63,10 @@ class Telemetry:
         for source, counts in by_source.items():
             self._emit(source, counts)
 
-    def problem(self, message: str, **facts: Any) -> None:
-        """An error line about the app itself, not about one lead."""
-        self._logger.error(message, extra=facts)
+    def problem(self, message: str, source: str, metric: str, **facts: Any) -> None:
+        """An error line about the app itself, not about one lead, and its metric."""
+        self._logger.error(message, extra={"source": source, **facts})
+        self._emit(source, {metric: [1.0]})
 
     def notice(self, message: str, **facts: Any) -> None:
         """A warning line about a request."""

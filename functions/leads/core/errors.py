@@ -67,3 +67,8 @@ def place_of(error: BaseException) -> str:
         return type(error).__name__
     code = trace.tb_frame.f_code
     return f"{type(error).__name__} in {code.co_name} ({code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
+
+
+def fault_of(error: BaseException) -> str:
+    """What may be logged of an error that nobody caught: its own words only where they were written for that."""
+    return str(error) if isinstance(error, Misconfigured) else place_of(error)

@@ -11,7 +11,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: `delivered`, `duplicate`, `ignored`, `parked` (needs another attempt), `refused` (could not be
         parked either), `held` (hidden until its next attempt), `requeued` (waits on as a new message) or
         `undeliverable`.
-    retry_after: seconds asked for by the other side; counts: whether an attempt was used up.
+    retry_after: seconds asked for by the other side; counts: whether an attempt was used up; hopeless: whether
+        trying again cannot help.
     repeated: a verdict that was known before, met again on the message's way to the dead-letter queue.
     wait: seconds until the next attempt, once that is decided.
     latency: seconds from the person's submission to the written contact.
@@ -30,6 +31,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None = None
     retry_after: float | None = None
     counts: bool = True
+    hopeless: bool = False
     attempt: int = 0
     wait: int | None = None
     latency: float | None = None

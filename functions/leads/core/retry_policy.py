@@ -8,6 +8,8 @@ from collections.abc import Sequence
 # A message can stay hidden for 12 h counted from its receipt (SQS quota); the margin is the time the
 # receiving function has already spent on it.
 LONGEST_HOLD = 43_200 - 200
+# A message can be hidden for 15 minutes at the most when it is sent (SQS quota).
+LONGEST_DELAY = 900
 JITTER = 0.2
 
 

@@ -6,6 +6,7 @@ Source: the API's OpenAPI document, operations upsert-contact and update-contact
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,11 +25,11 @@ UPDATE_FIELDS = UPSERT_FIELDS - {"gender", "companyName"}
 
 
 class WrittenContact(msgspec.Struct, frozen=True):
-    """What the CRM answered: the contact's id, whether it was new, the source it has ("" = none)."""
+    """What the CRM answered: the contact's id, whether it was new, its source ("" = none, None = not said)."""
 
     contact_id: str
     is_new: bool
-    source: str
+    source: str | None
     trace_id: str | None
 
 
@@ -56,13 +57,17 @@ class Contacts:
         contact_id = contact.get("id") if isinstance(contact, dict) else None
         if not isinstance(contact, dict) or not isinstance(contact_id, str) or not contact_id:
             raise TryAgain("contacts_api_unexpected", "the answer names no contact", trace_id=answer.trace_id)
-        source = contact.get("source")
-        return WrittenContact(
-            contact_id,
-            answer.body.get("new") is True,
-            source if isinstance(source, str) else "",
-            answer.trace_id,
-        )
+        source = _text(contact["source"]) if "source" in contact else None
+        return WrittenContact(contact_id, answer.body.get("new") is True, source, answer.trace_id)
+
+    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str:
+        """The source that the contact's record names, "" when it names none.
+
+        Raises TryAgain or Undeliverable by the table of fates.
+        """
+        answer = self._client.call("GET", "contacts", contact_id, location_id=location_id, deadline=deadline)
+        contact = answer.body.get("contact")
+        return _text(contact.get("source")) if isinstance(contact, dict) else ""
 
     def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None:
         """Says where a contact came from. Overwrites what it had, so ask first whether it had anything.
@@ -92,3 +97,7 @@ class Contacts:
 
 def _allowed(fields: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name in allowed and value}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

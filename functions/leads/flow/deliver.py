@@ -49,7 +49,7 @@ class WrittenContact(Protocol):
     @property
     def is_new(self) -> bool: ...
     @property
-    def source(self) -> str: ...
+    def source(self) -> str | None: ...
     @property
     def trace_id(self) -> str | None: ...
 
@@ -58,6 +58,8 @@ class Contacts(Protocol):
     """The CRM's contacts. Raises TryAgain or Undeliverable by the table of fates."""
 
     def upsert(self, location_id: str, fields: Mapping[str, str], *, deadline: float) -> WrittenContact: ...
+
+    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str: ...
 
     def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None: ...
 
@@ -106,6 +108,7 @@ class Deliver:
             if self._now() >= deadline:
                 return msgspec.structs.replace(outcome, reason="out_of_time", counts=False)
             lead = self._source(envelope.source).open(envelope)
+            outcome = msgspec.structs.replace(outcome, account=lead.account)
             standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if isinstance(standing, Standing):
                 return self._met(standing, outcome)
@@ -113,8 +116,8 @@ class Deliver:
             return self._write(lead, claim, outcome, deadline)
         except Exception as error:
             failed = _failure(outcome, error)
-        hopeless = failed.status is Status.UNDELIVERABLE or (is_last and failed.counts)
-        status = Status.UNDELIVERABLE if hopeless and message_id else Status.PARKED
+        is_over = failed.hopeless or (is_last and failed.counts)
+        status = Status.UNDELIVERABLE if is_over and message_id else Status.PARKED
         failed = msgspec.structs.replace(failed, status=status)
         return self._record(envelope, failed, claim, message_id)
 
@@ -148,7 +151,7 @@ class Deliver:
             raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
         written = self._contacts.upsert(route.location, contact.fields, deadline=deadline)
         steps: dict[str, str] = {"contact": written.contact_id}
-        if written.is_new or not written.source:
+        if self._lacks_source(route.location, written, deadline):
             steps["source"] = self._set_source(route.location, written.contact_id, lead, deadline)
         at = self._now()
         self._ledger.finish(claim, contact_id=written.contact_id, location_id=route.location, steps=steps)
@@ -161,6 +164,17 @@ class Deliver:
             trace_id=written.trace_id,
             latency=_latency(lead, at),
         )
+
+    def _lacks_source(self, location_id: str, written: WrittenContact, deadline: float) -> bool:
+        """Whether nothing says where the contact came from; where an answer leaves it open, the record decides."""
+        if written.is_new:
+            return True
+        if written.source is not None:
+            return not written.source
+        try:
+            return not self._contacts.source_of(location_id, written.contact_id, deadline=deadline)
+        except Undeliverable:
+            return False
 
     def _set_source(self, location_id: str, contact_id: str, lead: Lead, deadline: float) -> str:
         """Names the source on a contact that has none; an upsert would overwrite the one it has.
@@ -193,7 +207,7 @@ def _failure(outcome: Outcome, error: Exception) -> Outcome:
     if isinstance(error, TryAgain):
         changes = {"retry_after": error.retry_after, "counts": error.counts}
     elif isinstance(error, Undeliverable):
-        changes = {"status": Status.UNDELIVERABLE}
+        changes = {"hopeless": True}
     elif isinstance(error, Misconfigured):
         return msgspec.structs.replace(outcome, reason="misconfigured", detail=str(error), misconfigured=True)
     else:

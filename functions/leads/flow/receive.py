@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from math import ceil
 from typing import Protocol, TypeVar
 
 import msgspec
 
+from leads.core import retry_policy
 from leads.core.errors import Misconfigured, RejectedRequest
 from leads.core.lead import Envelope
 from leads.core.outcome import Outcome
@@ -19,9 +19,8 @@ from leads.flow.deliver import Deliver
 LARGEST_BODY = 5 * 1024 * 1024
 LARGEST_LEAD = 200 * 1024
 
-# SQS takes ten messages in one call, and hides a message for 15 minutes at the most when it is sent.
+# SQS takes ten messages in one call.
 BATCH = 10
-LONGEST_DELAY = 900
 
 # Leads of one request delivered side by side; more would only queue for the CRM's rate limit.
 POOL = 8
@@ -75,6 +74,8 @@ class Receive:
         deliver: Deliver,
         queue: FailedLeadsQueue,
         budget: float,
+        waits: Sequence[float],
+        chance: Callable[[], float],
         now: Callable[[], float],
         iso_time: Callable[[float], str],
     ) -> None:
@@ -83,6 +84,8 @@ class Receive:
         self._deliver = deliver
         self._queue = queue
         self._budget = budget
+        self._waits = waits
+        self._chance = chance
         self._now = now
         self._iso_time = iso_time
 
@@ -156,7 +159,7 @@ class Receive:
                 envelope=envelope,
                 reason=outcome.reason,
                 attempt=int(outcome.counts),
-                delay=min(ceil(outcome.retry_after or 0), LONGEST_DELAY),
+                delay=self._delay(outcome),
             )
             for envelope, outcome in zip(leads, outcomes, strict=True)
             if not outcome.is_final
@@ -167,6 +170,17 @@ class Receive:
             msgspec.structs.replace(outcome, status="refused") if id(envelope) in refused else outcome
             for envelope, outcome in zip(leads, outcomes, strict=True)
         ]
+
+    def _delay(self, outcome: Outcome) -> int:
+        """Seconds until a parked lead shows up: as asked for, else as the table says after a first attempt.
+
+        A hopeless lead is not made to wait for its verdict, nor one that was not tried for its turn.
+        """
+        if outcome.hopeless or not outcome.counts:
+            wait: int | None = retry_policy.clamp(outcome.retry_after or 0)
+        else:
+            wait = retry_policy.wait_before_next(1, self._waits, retry_after=outcome.retry_after, chance=self._chance())
+        return min(wait or 0, retry_policy.LONGEST_DELAY)
 
 
 def _is_too_large(envelope: Envelope, reading: Reading) -> bool:

@@ -39,13 +39,22 @@ class FailedLeadsQueue(Protocol):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One received queue message. receives: how often SQS has handed it out, this time included."""
+    """One received queue message.
+
+    receives: how often SQS has handed it out, this time included; each is one attempt, as a message that only
+    waited continues as a new one. attempt: attempts made before this message was sent.
+    """
 
     message_id: str
     receipt_handle: str
     body: str
     receives: int
     attempt: int = 0
+
+    @property
+    def number(self) -> int:
+        """Which attempt at the lead this is, the webhook's own counted as the first."""
+        return self.attempt + self.receives
 
 
 class Retry:
@@ -85,7 +94,7 @@ class Retry:
                 reason=error.reason, detail=error.detail, attempt=message.receives, repeated=message.receives > 1,
             )  # fmt: skip
         outcome = self._attempt(envelope, message, end)
-        outcome = msgspec.structs.replace(outcome, attempt=message.receives)
+        outcome = msgspec.structs.replace(outcome, attempt=message.number)
         return outcome if outcome.is_final else self._put_back(envelope, message, outcome)
 
     def _open(self, body: str) -> Envelope:
@@ -103,7 +112,7 @@ class Retry:
                 deadline=min(self._now() + PATIENCE, end - RESERVE),
                 alive_until=end,
                 message_id=message.message_id,
-                is_last=message.receives > len(self._waits),
+                is_last=message.number > len(self._waits),
             )
             wait = outcome.retry_after or SHORT_DELAY
             if outcome.reason != "rate_limited" or self._now() + wait > end - RESERVE - PATIENCE:
@@ -118,7 +127,7 @@ class Retry:
         if not outcome.counts:
             return self._wait_for_turn(envelope, message, outcome)
         wait = retry_policy.wait_before_next(
-            message.receives, self._waits, retry_after=outcome.retry_after, chance=self._chance()
+            message.number, self._waits, retry_after=outcome.retry_after, chance=self._chance()
         )
         # An attempt that counts and was the last is undeliverable, unless the ledger could not say so.
         return self._hold(message, outcome, wait or 0)
@@ -128,16 +137,18 @@ class Retry:
         return msgspec.structs.replace(outcome, status="held", wait=wait if hidden else None)
 
     def _wait_for_turn(self, envelope: Envelope, message: Message, outcome: Outcome) -> Outcome:
-        """Holds a lead that used up no attempt.
+        """Lets a lead that used up no attempt wait as a new message.
 
-        SQS counts every receipt and would dead-letter a good lead for having waited too often: before that
-        happens it continues as a new message, with its receipts counted from the start.
+        SQS counts every receipt, and one that ended in waiting must neither bring a good lead nearer to the dead
+        letters nor take an attempt from it. Two messages after a crash in between are one lead to the ledger.
         """
         wait = retry_policy.clamp(outcome.retry_after or SHORT_DELAY)
-        if message.receives <= len(self._waits):
-            return self._hold(message, outcome, wait)
-        attempt = message.attempt + message.receives
-        again = Parking(envelope=envelope, reason=outcome.reason, attempt=attempt, delay=min(wait, 900))
+        again = Parking(
+            envelope=envelope,
+            reason=outcome.reason,
+            attempt=message.number - 1,
+            delay=min(wait, retry_policy.LONGEST_DELAY),
+        )
         if self._queue.send([again]):
             return self._hold(message, outcome, wait)
         return msgspec.structs.replace(outcome, status="requeued", wait=again.delay)

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
+
 from leads.core import lenient_json
 from leads.core.errors import Misconfigured, RejectedRequest, TryAgain, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
@@ -91,13 +93,14 @@ class Pinterest:
             raise Undeliverable("unreadable_answers", f"the decrypted answers are {error}") from None
         if not isinstance(answers, dict):
             raise Undeliverable("unreadable_answers", "the decrypted answers are not a JSON object")
+        # Only the answers are authenticated, and only their key says whose they are.
+        account = key.account or envelope.account
         return Lead(
             source=self.name,
-            # Only the answers are authenticated, and only their key says whose they are.
-            account=key.account or envelope.account,
+            account=account,
             form=key.form or form,
             lead_id=envelope.lead_id,
-            ledger_key=envelope.ledger_key,
+            ledger_key=msgspec.structs.replace(envelope, account=account).ledger_key,
             seal=envelope.seal,
             is_test=envelope.is_test,
             created_at=_created_at(item.get("created_at")),

@@ -32,7 +32,7 @@ class TestUpsert:
     def test_is_one_call_with_location_and_fields(self) -> None:
         """Nothing more: no tags, no source, no flag that would make a second contact."""
         http = CannedHttp(Canned(200, WRITTEN))
-        assert upsert(http) == WrittenContact("c1", True, "", "t-1")
+        assert upsert(http) == WrittenContact("c1", True, None, "t-1")
         (asked,) = http.asked
         assert (asked.method, asked.url, asked.deadline) == ("POST", f"{BASE_URL}/contacts/upsert", DEADLINE)
         assert asked.json == {"locationId": LOCATION} | FIELDS
@@ -72,6 +72,14 @@ class TestUpsert:
     def test_a_contact_is_new_only_when_the_api_says_so(self, answer: dict[str, Any], is_new: bool) -> None:
         """In doubt it was there before, and what it has is not overwritten."""
         assert upsert(CannedHttp(Canned(200, answer | {"contact": {"id": "c1"}}))).is_new is is_new
+
+    def test_an_answer_that_does_not_speak_of_the_source_is_not_taken_for_none(self) -> None:
+        """The schema requires no property; the record itself decides."""
+        http = CannedHttp(Canned(200, {"contact": {"id": "c1"}}), Canned(200, {"contact": {"source": "Trade fair"}}))
+        contacts = Contacts(client(http))
+        assert contacts.upsert(LOCATION, FIELDS, deadline=DEADLINE).source is None
+        assert contacts.source_of(LOCATION, "c1", deadline=DEADLINE) == "Trade fair"
+        assert (http.asked[1].method, http.asked[1].url) == ("GET", f"{BASE_URL}/contacts/c1")
 
     @pytest.mark.parametrize(
         ("source", "expected"), [("Website", "Website"), ("", ""), (None, ""), (5, ""), (["x"], "")]

@@ -112,6 +112,33 @@ def test_a_replayed_ciphertext_under_another_id_has_no_effect(world: World) -> N
     assert world.contacts.calls.count("upsert") == 1
 
 
+def test_a_lead_of_another_account_cannot_take_the_place_of_a_genuine_one(world: World) -> None:
+    """Whoever knows one account's key and the address labels a lead with another account's id and lead id."""
+    other = b"o" * 32
+    keys = leads_made.keys_secret() | {}
+    keys["subscriptions"] += leads_made.keys_secret(other, account="222")["subscriptions"]
+    world.secret.value = keys
+    genuine = leads_made.lead(lead_id="900001")
+    forged = leads_made.lead(lead_id="900001", key=other)
+    assert [world.attempt(lead).status for lead in (forged, genuine)] == ["delivered", "delivered"]
+    assert set(world.ledger.items) == {"pinterest#222#900001", f"pinterest#{leads_made.ACCOUNT}#900001"}
+
+
+def test_a_source_the_answer_does_not_speak_of_is_looked_up(world: World) -> None:
+    """An answer may leave out what it has nothing to say about; the contact may have a source all the same."""
+    upsert = world.contacts.upsert
+    world.contacts.contacts["old"] = {"email": "ada@example.com", "source": "Trade fair"}
+
+    def silent(*options: Any, **more: Any) -> Any:
+        written = upsert(*options, **more)
+        return type(written)(written.contact_id, written.is_new, None)
+
+    world.contacts.upsert = silent  # type: ignore[method-assign]
+    assert world.attempt(leads_made.lead(answers={"EMAIL": "ada@example.com"})).status == "delivered"
+    assert world.contacts.contacts["old"]["source"] == "Trade fair"
+    assert world.contacts.calls == ["upsert", "source_of"]
+
+
 def test_two_test_leads_are_two_leads_and_one_sent_twice_is_one(world: World) -> None:
     """All test leads share the id TEST_API."""
     first, second = leads_made.lead(lead_id="TEST_API"), leads_made.lead(lead_id="TEST_API")

@@ -55,6 +55,8 @@ class World:
             deliver=deliver,
             queue=self.queue,
             budget=budget,
+            waits=(60, 300),
+            chance=lambda: 0.5,
             now=self.clock,
             iso_time=lambda seconds: "2027-01-15T08:00:00.000+00:00",
         )
@@ -194,7 +196,16 @@ def test_throttling_delays_the_parked_lead_as_asked(world: World) -> None:
     world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=9.2), TryAgain("x", retry_after=4000)]
     world.deliver(leads_made.lead())
     world.deliver(leads_made.lead())
-    assert [parked.delay for parked in world.queue.sent] == [10, 900]
+    assert [parked.delay for parked in world.queue.sent] == [11, 900]
+
+
+def test_a_failed_first_attempt_waits_as_the_table_says(world: World) -> None:
+    """A CRM that just answered 500 is not asked again a moment later; a verdict and a turn are not waited for."""
+    errors = [TryAgain("contacts_api_5xx"), Undeliverable("x"), TryAgain("rate_limited", retry_after=7, counts=False)]
+    world.contacts.failures["*"] = list(errors)
+    for _ in errors:
+        world.deliver(leads_made.lead())
+    assert [(parked.attempt, parked.delay) for parked in world.queue.sent] == [(1, 60), (1, 0), (0, 7)]
 
 
 def test_neither_delivered_nor_parked_is_answered_503(world: World) -> None:

@@ -43,9 +43,9 @@ class World:
             chance=lambda: 0.5,
         )
 
-    def message(self, item: dict[str, Any], *, receives: int = 1, message_id: str = "m1") -> Message:
+    def message(self, item: dict[str, Any], *, receives: int = 1, message_id: str = "m1", attempt: int = 0) -> Message:
         body = body_of(self.source.wrap(item, received_at="2027-01-15T08:00:00.000+00:00"))
-        return Message(message_id=message_id, receipt_handle="handle", body=body, receives=receives, attempt=1)
+        return Message(message_id=message_id, receipt_handle="handle", body=body, receives=receives, attempt=attempt)
 
     def attempt(self, item: dict[str, Any], *, remaining: float = 120, **options: Any) -> Outcome:
         return self.retry(self.message(item, **options), remaining=remaining)
@@ -133,21 +133,34 @@ def test_throttling_is_waited_out_inside_the_function(world: World) -> None:
     assert world.queue.holds == []
 
 
-def test_throttling_longer_than_the_function_lives_is_held(world: World) -> None:
-    """The rest of the wait happens in the queue and uses up no attempt."""
-    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=60, counts=False)] * 9
-    outcome = world.attempt(leads_made.lead(), receives=3)
-    assert (outcome.status, outcome.counts) == ("held", False)
-    assert world.queue.holds == [("handle", 60)]
-
-
-def test_throttling_alone_never_dead_letters_a_lead(world: World) -> None:
-    """Before SQS has counted too many receipts the lead continues as a new message."""
-    world.contacts.failures["*"] = [TryAgain("daily_limit", retry_after=5000, counts=False)]
-    outcome = world.attempt(leads_made.lead(), receives=8)
+@pytest.mark.parametrize("receives", [1, 3, 8])
+def test_waiting_for_a_turn_goes_on_as_a_new_message_and_takes_no_attempt(world: World, receives: int) -> None:
+    """Throttled for longer than the function lives; SQS would count the receipt."""
+    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=110, counts=False)] * 9
+    outcome = world.attempt(leads_made.lead(), receives=receives)
     assert (outcome.status, outcome.leaves_queue) == ("requeued", True)
     [again] = world.queue.sent
-    assert (again.reason, again.delay, again.attempt) == ("daily_limit", 900, 9)
+    assert (again.reason, again.delay, again.attempt) == ("rate_limited", 110, receives - 1)
+    assert world.queue.holds == []
+
+
+def test_a_failure_after_any_number_of_waits_is_the_first_failure(world: World) -> None:
+    """Twenty times throttled or out of time, then one 500: held for the table's first wait."""
+    lead = leads_made.lead()
+    for _ in range(10):
+        world.contacts.failures["*"] = [TryAgain("daily_limit", retry_after=5000, counts=False)]
+        world.attempt(lead, attempt=world.queue.sent[-1].attempt if world.queue.sent else 0)
+        world.attempt(lead, remaining=4, attempt=world.queue.sent[-1].attempt)
+    world.contacts.failures["*"] = [TryAgain(OUTAGE)]
+    outcome = world.attempt(lead, attempt=world.queue.sent[-1].attempt)
+    assert (outcome.status, outcome.wait, outcome.attempt) == ("held", 60, 1)
+
+
+def test_the_webhooks_own_attempt_counts_as_the_first(world: World) -> None:
+    """Waits and attempts are those of the lead, not of the message."""
+    world.contacts.failures["*"] = [TryAgain(OUTAGE)] * 2
+    assert world.attempt(leads_made.lead(), attempt=1).wait == 300
+    assert world.attempt(leads_made.lead(), attempt=1, receives=7).status == "undeliverable"
 
 
 def test_a_lead_that_cannot_be_requeued_is_held_all_the_same(world: World) -> None:
@@ -164,14 +177,14 @@ def test_a_lead_somebody_else_delivers_right_now_is_looked_at_again_soon(world: 
     world.contacts.failures["*"] = [KeyboardInterrupt()]  # type: ignore[list-item]  # a process killed in the middle
     with pytest.raises(KeyboardInterrupt):
         world.attempt(lead)
-    world.attempt(lead, message_id="m2")
-    assert world.queue.holds == [("handle", 5)]
+    assert world.attempt(lead, message_id="m2").status == "requeued"
+    assert world.queue.sent[0].delay == 5
 
 
 def test_a_function_out_of_time_starts_nothing_and_gives_the_message_back(world: World) -> None:
     """The tail of a batch that took long."""
     outcome = world.attempt(leads_made.lead(), remaining=4)
-    assert (outcome.status, outcome.reason) == ("held", "out_of_time")
+    assert (outcome.status, outcome.reason) == ("requeued", "out_of_time")
     assert world.contacts.calls == []
 
 
