@@ -11,17 +11,7 @@ from hypothesis import strategies as st
 
 from leads.core import lenient_json
 from leads.core.lenient_json import decode, encode_ascii, plain_text
-
-any_text = st.text(st.characters(), max_size=20)
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**17), 10**18)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | any_text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
-    max_leaves=12,
-)
+from tests.unit.core.strategies import any_text, json_values
 
 
 class TestDecode:

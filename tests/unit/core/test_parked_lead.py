@@ -5,22 +5,12 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from leads.core.errors import Undeliverable
 from leads.core.lead import Envelope
 from leads.core.parked_lead import VERSION, ParkedLead, body_of, parse
+from tests.unit.core.strategies import json_values
 
-any_text = st.text(st.characters(), max_size=20)
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**17), 10**18)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | any_text,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4),
-    max_leaves=12,
-)
 GOOD: dict[str, Any] = {
     "v": VERSION, "source": "pinterest", "lead_id": "222", "received_at": "2026-03-01T00:00:00Z",
     "envelope": {"lead_id": "222"},
