@@ -1,38 +1,101 @@
-"""The user's rules: which CRM location a lead belongs to."""
+"""The user's rules: where a lead belongs and what it becomes there."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from leads.core.countries import country_code
+from leads.core.answers import folded
 from leads.core.errors import Misconfigured
 from leads.core.lead import Lead
 
-_UNKNOWN_KEY = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$(.*?)`)?")
+Texts = str | list[str]
+
+_UNITS = {"m": 60, "h": 3600, "d": 86400}
+_DUE_IN = re.compile(r"([0-9]{1,6})\s*([mhd])")
 
 
-class Defaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds for every route. phone_region: ISO-2 region of numbers without a country code."""
+class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What holds for every route.
+
+    phone_region: ISO-2 region of numbers without a country code.
+    stage_as: where a stage is kept, `tag:<prefix>` (one tag of that prefix at a time) or `custom_field:<id or key>`.
+    """
 
     phone_region: str = "US"
+    stage_as: str = "tag:stage: "
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an answer is compared with; every key that is there must agree. matches: a regular expression."""
+
+    equals: str | None = None
+    is_in: list[str] | None = None
+    matches: str | None = None
+    is_empty: bool | None = None
+
+
+class Condition(Comparison, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A comparison of one answer, named by its question's key.
+
+    not_ (`not` in the file): true turns the comparison round; a text, a list or a comparison is what must not hold.
+    """
+
+    answer: str
+    not_: bool | str | list[str] | Comparison | None = msgspec.field(name="not", default=None)
+
+
+class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Tags (templates) for a lead for which every condition holds."""
+
+    when: Condition | list[Condition]
+    tags: list[str]
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A task for somebody. title, body: templates; due_in: see due_seconds; assigned_to: "" is the contact's owner."""
+
+    title: str
+    body: str = ""
+    due_in: str = "1d"
+    assigned_to: str = ""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule: the lead it takes (an omitted key takes any) and the CRM location the lead goes to."""
+    """One rule: the leads it takes (an omitted key takes any), the CRM location they go to, what they become.
+
+    only_if: conditions a lead must fulfil to be delivered; it has been taken by then and goes to no other route.
+    tags, note, fields, custom_fields and the texts of tasks are templates, see core/placeholders.py.
+    fields: the API's name of a contact field → answer key, or a template when there is a brace in it.
+    custom_fields: id or key → likewise. note: None is the default note.
+    """
 
     name: str
     location: str
-    source: str | list[str] | None = None
-    account: str | list[str] | None = None
-    form: str | list[str] | None = None
+    source: Texts | None = None
+    account: Texts | None = None
+    form: Texts | None = None
+    campaign: Texts | None = None
+    only_if: list[Condition] = []
+    tests: Literal["tag", "deliver", "ignore"] = "tag"
+    stage: str = ""
+    tags: list[str] = []
+    assign: Texts = []
+    note: str | None = None
+    fields: dict[str, str] = {}
+    custom_fields: dict[str, str] = {}
+    tag_rules: list[TagRule] = []
+    tasks: list[Task] = []
 
     def takes(self, lead: Lead) -> bool:
-        """Whether every key that the rule names agrees with the lead."""
+        """Whether every key that the rule names agrees with the lead; a campaign goes by id or by name."""
         return (
-            _agrees(self.source, lead.source) and _agrees(self.account, lead.account) and _agrees(self.form, lead.form)
+            _agrees(self.source, lead.source)
+            and _agrees(self.account, lead.account)
+            and _agrees(self.form, lead.form)
+            and (self.campaign is None or _is_campaign(self.campaign, lead.campaign))
         )
 
 
@@ -43,55 +106,46 @@ class RouteTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     defaults: Defaults = Defaults()
 
     def match(self, lead: Lead) -> Route | None:
-        """The first route that takes the lead, or None."""
+        """The first route that takes the lead, or None. Its filters (`only_if`) are not asked."""
         return next((route for route in self.routes if route.takes(lead)), None)
 
 
 def parse_routes(document: dict[str, Any], *, place: str = "routes.toml") -> RouteTable:
-    """A decoded TOML document as a route table.
+    """A decoded TOML document as a route table; contact fields in it come out by the API's names.
 
     Raises Misconfigured with one sentence naming the file, the route, the key and what is allowed there.
     """
+    # Late: the checks import this module.
+    from leads.core import routes_check
+
     try:
         table = msgspec.convert(document, RouteTable)
     except msgspec.ValidationError as error:
-        raise Misconfigured(f"{place}: {_sentence(str(error), document)}") from None
-    names: set[str] = set()
-    for number, route in enumerate(table.routes, start=1):
-        if not route.name or not route.location:
-            raise Misconfigured(f"{place}: route {number} has an empty `name` or `location`; both are required")
-        if [] in (route.source, route.account, route.form):
-            raise Misconfigured(f"{place}: route {number} ({route.name}) has an empty list, so it takes no lead")
-        if route.name in names:
-            raise Misconfigured(f"{place}: two routes are named `{route.name}`; names are unique")
-        names.add(route.name)
-    if not table.routes:
-        raise Misconfigured(f"{place}: there is no [[routes]]; at least one route is required")
-    region = table.defaults.phone_region
-    if not re.fullmatch(r"[A-Z]{2}", region) or country_code(region) != region:
-        raise Misconfigured(f"{place}: defaults.phone_region is two capital letters, such as US")
-    return table
+        from leads.core.routes_faults import sentence
+
+        raise Misconfigured(f"{place}: {sentence(str(error), document)}") from None
+    fault = next(routes_check.faults(table), None)
+    if fault:
+        raise Misconfigured(f"{place}: {fault}")
+    return routes_check.named_as_the_api_does(table)
 
 
-def _agrees(rule: str | list[str] | None, value: str) -> bool:
+def due_seconds(text: str) -> int:
+    """Seconds in `90m`, `2h` or `3d` (minutes, hours, days). Raises ValueError for any other text."""
+    found = _DUE_IN.fullmatch(text.strip())
+    if not found:
+        raise ValueError("not a number of minutes, hours or days")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _agrees(rule: Texts | None, value: str) -> bool:
     return rule is None or (value in rule if isinstance(rule, list) else value == rule)
 
 
-def _sentence(message: str, document: dict[str, Any]) -> str:
-    """msgspec's message with the route named, and for a mistyped key the nearest one that exists."""
-    index = re.search(r"\$\.routes\[(\d+)\]", message)
-    where = ""
-    if index:
-        named = document["routes"][int(index[1])]
-        name = named.get("name", "") if isinstance(named, dict) else ""
-        where = f"route {int(index[1]) + 1}{f' ({name})' if name else ''}: "
-    unknown = _UNKNOWN_KEY.search(message)
-    if not unknown:
-        return where + message
-    shape = Route if index else Defaults if ".defaults" in message else RouteTable
-    allowed = list(shape.__struct_fields__)
-    import difflib
-
-    nearest = difflib.get_close_matches(unknown[1], allowed, n=1)
-    hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-    return f"{where}unknown key `{unknown[1]}`, allowed are {', '.join(allowed)}{hint}"
+def _is_campaign(rule: Texts, campaign: dict[str, str]) -> bool:
+    """A campaign's id must be exact; its name is typed by people, at both ends."""
+    wanted = rule if isinstance(rule, list) else [rule]
+    if campaign.get("campaign_id", "") in wanted:
+        return True
+    name = folded(campaign.get("campaign_name", ""))
+    return bool(name) and any(folded(text) == name for text in wanted)
