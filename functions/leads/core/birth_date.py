@@ -1,4 +1,4 @@
-"""A complete date of birth out of what a person typed, or nothing."""
+"""A complete date out of what a person typed, or nothing."""
 
 from __future__ import annotations
 
@@ -31,9 +31,15 @@ _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 
 
 def complete_birth_date(text: str, *, today: dt.date) -> str | None:
-    """`text` as YYYY-MM-DD when it names day, month and year without doubt, else None.
+    """`text` as YYYY-MM-DD when it is a complete date on which somebody alive today can be born, else None."""
+    born = complete_date(text)
+    return born.isoformat() if born and dt.date(1900, 1, 1) <= born <= today else None
 
-    "12 January" has no year, and 03/04/1990 is March or April depending on who wrote it: a wrong birthday
+
+def complete_date(text: str) -> dt.date | None:
+    """The date in `text` when it names day, month and year without doubt, else None.
+
+    "12 January" has no year, and 03/04/1990 is March or April depending on who wrote it: a wrong date
     is worse than none, so neither is used.
     """
     parts = [_ORDINAL.sub(r"\1", part) for part in _SEPARATORS.split(text.strip().casefold()) if part]
@@ -46,10 +52,9 @@ def complete_birth_date(text: str, *, today: dt.date) -> str | None:
         return None
     day, month, year = day_month_year
     try:
-        born = dt.date(year, month, day)
+        return dt.date(year, month, day)
     except ValueError:
         return None
-    return born.isoformat() if dt.date(1900, 1, 1) <= born <= today else None
 
 
 def _with_month_name(parts: list[str]) -> tuple[int, int, int] | None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
+from leads.core.answers import Answers, text_of
 from leads.core.birth_date import complete_birth_date
 from leads.core.countries import country_code
-from leads.core.lenient_json import plain_text
 
 # Nothing a person answers to one of these questions is longer; what is, would only be refused.
 _LONGEST = 500
@@ -22,22 +21,31 @@ _LONGEST = 500
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _EMAIL = re.compile(rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}", re.IGNORECASE | re.ASCII)
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-# Marks without width that come along when somebody pastes; the joiners among them belong to some scripts.
-_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+
+# A phone number and nothing else; what is written beside one (an extension, "evenings only") is not sent with it.
+_ONLY_A_NUMBER = re.compile(r"[\d\s()+./\-‐‑‒–—＋]+")
 
 _GENDERS = {"male": "male", "m": "male", "man": "male", "female": "female", "f": "female", "woman": "female"}
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """What the CRM is told of a lead.
+    """What the CRM is told of a person.
 
     fields: contact field → text, never empty, each one allowed in an upsert.
-    unused: keys of answers that became no field, so that nobody believes they were written.
+    unused: keys of answers that are in no field, or not in full, so that nobody believes they were written.
+    converted: answer key → what it was read as (COUNTRY "United States" → "US"), where that is something else.
     """
 
     fields: dict[str, str]
     unused: tuple[str, ...] = ()
+    converted: dict[str, str] = {}
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What a route says a field is made of: the text, and the keys of the answers in it."""
+
+    text: str
+    keys: tuple[str, ...]
 
 
 class Locale(msgspec.Struct, frozen=True):
@@ -55,29 +63,25 @@ def _text(value: str, _: Locale) -> str | None:
 
 
 def _email(value: str, _: Locale) -> str | None:
-    return value if len(value) <= 254 and _EMAIL.fullmatch(value) else None
+    return value if is_email(value) else None
 
 
 def _phone(value: str, locale: Locale) -> str | None:
-    """E.164: a number that exists in the person's country or the default region, else one that could."""
+    """E.164 of a number that exists in the person's country or the default region.
+
+    One that merely could exist is not sent: the CRM may drop it without a word.
+    """
     # Late: 25 ms of import that a lead without a phone number need not pay.
     import phonenumbers
 
-    possible: list[phonenumbers.PhoneNumber] = []
     for region in dict.fromkeys(locale.regions):
         try:
             number = phonenumbers.parse(value, region)
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(number):
-            possible = [number]
-            break
-        reason = phonenumbers.is_possible_number_with_reason(number)
-        if reason == phonenumbers.ValidationResult.IS_POSSIBLE:
-            possible.append(number)
-    if not possible:
-        return None
-    return phonenumbers.format_number(possible[0], phonenumbers.PhoneNumberFormat.E164)
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None
 
 
 def _country(value: str, _: Locale) -> str | None:
@@ -93,7 +97,7 @@ def _gender(value: str, _: Locale) -> str | None:
 
 
 # Pinterest's question types (Ads API, LeadFormQuestionType). AGE, PREFERRED_CONTACT_METHOD and custom
-# questions have no field of their own in the CRM.
+# questions have no field of their own in the CRM; they are in the note.
 DEFAULT_MAPPING: Mapping[str, tuple[str, Converter]] = {
     "FULL_NAME": ("name", _text),
     "FIRST_NAME": ("firstName", _text),
@@ -109,47 +113,66 @@ DEFAULT_MAPPING: Mapping[str, tuple[str, Converter]] = {
     "GENDER": ("gender", _gender),
 }
 
+_CONVERTERS: Mapping[str, Converter] = dict(DEFAULT_MAPPING.values())
+# Fields that keep an answer in other words than the person's, and nothing less.
+_REWORDED = frozenset(("country", "dateOfBirth", "gender"))
 
-def contact_from(answers: Mapping[str, Any], *, phone_region: str, today: dt.date) -> Contact:
+
+def contact_from(
+    answers: Answers, *, phone_region: str, today: dt.date, given: Mapping[str, Given] | None = None
+) -> Contact:
     """The contact that `answers` describe.
 
-    answers: question key → any JSON value; lists are joined, null and blank count as not answered.
-    phone_region: ISO-2 region for a number without country code; the person's own COUNTRY comes before it.
+    phone_region: ISO-2 region for a number without country code; the person's own country comes before it.
+    given: contact field → what the route says of it; where that cannot be used, the standard question's answer is.
 
     A value that cannot be used is left out and its key listed in `unused`; it never stops the lead.
     """
-    texts = {key: text for key, value in answers.items() if (text := text_of(value))}
-    home = country_code(texts.get("COUNTRY", ""))
-    locale = Locale((home, phone_region) if home else (phone_region,), today)
+    standard = {DEFAULT_MAPPING[key][0]: Given(text, (key,)) for key, text in answers.items() if key in DEFAULT_MAPPING}
+    sources = {
+        field: [source[field] for source in (given or {}, standard) if field in source]
+        for field in {**(given or {}), **standard}
+    }
+    locale = Locale((phone_region,), today)
+    homes = (_value("country", source, locale) for source in sources.get("country", ()))
+    if home := next(filter(None, homes), None):
+        locale = Locale((home, phone_region), today)
     fields: dict[str, str] = {}
-    unused: list[str] = []
-    for key, text in texts.items():
-        field, convert = DEFAULT_MAPPING.get(key, ("", _text))
-        value = convert(text, locale) if field and len(text) <= _LONGEST else None
+    converted: dict[str, str] = {}
+    used: set[str] = set()
+    for field, source in ((field, source) for field, each in sources.items() for source in each):
+        value = _value(field, source, locale)
         if value is None:
-            unused.append(key)
-        else:
-            fields[field] = value
+            continue
+        if len(source.keys) == 1 and value != answers.text(source.keys[0]):
+            converted.setdefault(source.keys[0], value)
+        if fields.setdefault(field, value) == value:
+            used.update(key for key in source.keys if _is_whole(field, value, answers.text(key)))
     if "name" in fields and not ("firstName" in fields or "lastName" in fields):
         first, _, last = fields["name"].partition(" ")
         fields["firstName"] = first
         if last:
             fields["lastName"] = last
-    return Contact(fields=fields, unused=tuple(unused))
+    return Contact(
+        fields=fields, unused=tuple(key for key, _ in answers.items() if key not in used), converted=converted
+    )
 
 
-def text_of(value: Any, *, depth: int = 0) -> str:
-    """Any JSON value as one clean line of text; "" for null, blank and empty; "…" below eight levels."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | dict) and depth >= 8:
-        return "…"
-    if isinstance(value, list):
-        return ", ".join(text for item in value if (text := text_of(item, depth=depth + 1)))
-    if isinstance(value, dict):
-        pairs = ((key, text_of(item, depth=depth + 1)) for key, item in value.items())
-        return ", ".join(f"{text_of(key)}: {text}" for key, text in pairs if text)
-    visible = _INVISIBLE.sub("", plain_text(str(value)))
-    return " ".join(_UNPRINTABLE.sub(" ", visible).split())
+def is_email(text: str) -> bool:
+    """Whether mail can be sent to `text`, as far as its form tells."""
+    return len(text) <= 254 and _EMAIL.fullmatch(text) is not None
+
+
+def _value(field: str, source: Given, locale: Locale) -> str | None:
+    """The text as the field takes it, None when it cannot be used."""
+    text = text_of(source.text)
+    if not text or len(text) > _LONGEST:
+        return None
+    return _CONVERTERS.get(field, _text)(text, locale)
+
+
+def _is_whole(field: str, value: str, answer: str) -> bool:
+    """Whether the field's value says all that the answer says."""
+    if field == "phone":
+        return _ONLY_A_NUMBER.fullmatch(answer) is not None
+    return field in _REWORDED or answer in value

@@ -9,14 +9,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from leads.core import lenient_json
-from leads.core.contact import DEFAULT_MAPPING, Contact, contact_from, text_of
+from leads.core.answers import Answers, text_of
+from leads.core.contact import DEFAULT_MAPPING, Contact, Given, contact_from
 from leads.crm.contacts import UPSERT_FIELDS
 
 TODAY = dt.date(2026, 3, 1)
 
 
-def contact(answers: dict[str, Any], region: str = "US") -> Contact:
-    return contact_from(answers, phone_region=region, today=TODAY)
+def contact(answers: dict[str, Any], region: str = "US", given: dict[str, Given] | None = None) -> Contact:
+    return contact_from(Answers(answers), phone_region=region, today=TODAY, given=given)
 
 
 def field(name: str, answers: dict[str, Any], region: str = "US") -> str | None:
@@ -52,7 +53,7 @@ class TestQuestionTypes:
         """What the CRM has no field for is not dropped in silence."""
         assert contact({question: "28"}) == Contact(fields={}, unused=(question,))
 
-    @pytest.mark.parametrize("question", ["email", "Email", "EMAIL ", "E-MAIL", "ＥＭＡＩＬ"])
+    @pytest.mark.parametrize("question", ["email", "Email", "E MAIL", "E-MAIL", "ＥＭＡＩＬ"])
     def test_is_known_by_its_exact_name_only(self, question: str) -> None:
         """A custom question that merely resembles a standard one is not taken for it."""
         assert contact({question: "ada@example.com"}).unused == (question,)
@@ -298,7 +299,7 @@ class TestBirthDates:
         """A birth date in the future is refused by the date that was handed in, not by the machine's clock."""
         answers = {"DATE_OF_BIRTH": "2026-03-02"}
         assert contact(answers).fields == {}
-        assert contact_from(answers, phone_region="US", today=dt.date(2026, 3, 2)).fields == {
+        assert contact_from(Answers(answers), phone_region="US", today=dt.date(2026, 3, 2)).fields == {
             "dateOfBirth": "2026-03-02"
         }
 
@@ -377,7 +378,7 @@ class TestAnyAnswers:
             assert 0 < len(value) <= 500
             assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in value)
             value.encode("utf-8")
-        answered = {key for key, value in answers.items() if text_of(value)}
+        answered = set(Answers(answers).keys())
         assert set(found.unused) <= answered
         assert len(set(found.unused)) == len(found.unused)
         for key in answered - set(found.unused):
@@ -402,17 +403,72 @@ class TestAnyAnswers:
 )
 def test_a_phone_number_is_read_where_it_exists(answers: dict[str, str], phone: str) -> None:
     """The person's country comes first, but a number that exists only in the default region is of that region."""
-    contact = contact_from(answers, phone_region="US", today=dt.date(2026, 11, 21))
-    assert contact.fields["phone"] == phone
+    assert field("phone", answers) == phone
 
 
 @pytest.mark.parametrize("email", ["a..b@example.com", ".a@example.com", "a.@example.com", "a@1.2", "a@b"])
 def test_an_address_no_mail_server_takes_is_left_out(email: str) -> None:
     """The CRM would refuse the whole contact for it."""
-    assert contact_from({"EMAIL": email}, phone_region="US", today=dt.date(2026, 11, 21)).unused == ("EMAIL",)
+    assert contact({"EMAIL": email}).unused == ("EMAIL",)
 
 
 def test_what_a_paste_brings_along_does_not_spoil_an_address() -> None:
     """Marks without width are no part of it."""
-    contact = contact_from({"EMAIL": "ada@example.com\u200b"}, phone_region="US", today=dt.date(2026, 11, 21))
-    assert contact.fields["email"] == "ada@example.com"
+    assert field("email", {"EMAIL": "ada@example.com\u200b"}) == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_whole"),
+    [
+        ("212 867 5309", True),
+        ("+1 (212) 867-5309", True),
+        ("２１２-８６７-５３０９", True),
+        ("212 867 5309 ext. 12", False),
+        ("212 867 5309 x12", False),
+        ("call 212 867 5309", False),
+        ("1-800-FLOWERS", False),
+    ],
+)
+def test_what_is_written_beside_a_number_is_listed(answer: str, is_whole: bool) -> None:
+    """E.164 has no place for an extension or a word, so the answer is shown somewhere else as well."""
+    found = contact({"PHONE_NUMBER": answer})
+    assert found.fields["phone"].startswith("+1")
+    assert found.unused == (() if is_whole else ("PHONE_NUMBER",))
+
+
+def test_what_answers_were_read_as_is_told() -> None:
+    """Conditions may be written in the person's words or in the CRM's."""
+    found = contact({"COUNTRY": "United States", "GENDER": "F", "CITY": "Rome", "AGE": "28"})
+    assert found.converted == {"COUNTRY": "US", "GENDER": "female"}
+
+
+class TestWhatTheRouteSays:
+    def test_comes_before_the_standard_question(self) -> None:
+        """The answer that it replaces is in no field any more, so it is listed."""
+        answers = {"EMAIL": "home@example.com", "Work e-mail": "ada@work.example"}
+        found = contact(answers, given={"email": Given("ada@work.example", ("Work e-mail",))})
+        assert found == Contact(fields={"email": "ada@work.example"}, unused=("EMAIL",))
+
+    def test_gives_way_when_it_cannot_be_used(self) -> None:
+        """A mistyped work address does not cost the home address."""
+        answers = {"EMAIL": "home@example.com", "Work e-mail": "none"}
+        found = contact(answers, given={"email": Given("none", ("Work e-mail",))})
+        assert found == Contact(fields={"email": "home@example.com"}, unused=("Work e-mail",))
+
+    def test_may_say_in_which_country_a_phone_number_is(self) -> None:
+        """A form in another language asks for the country in its own words."""
+        answers = {"PHONE_NUMBER": "020 7946 0958", "Land": "England"}
+        found = contact(answers, given={"country": Given("England", ("Land",))})
+        assert found.fields == {"country": "GB", "phone": "+442079460958"}
+        assert found.converted["Land"] == "GB"
+        assert found.unused == ()
+
+    def test_is_split_when_it_is_a_name(self) -> None:
+        """A name is a name wherever it came from."""
+        found = contact({"Nombre": "Ada Lovelace"}, given={"name": Given("Ada Lovelace", ("Nombre",))})
+        assert found.fields == {"name": "Ada Lovelace", "firstName": "Ada", "lastName": "Lovelace"}
+
+    def test_is_cleaned_and_measured_like_an_answer(self) -> None:
+        """A template may bring line breaks along, and too much of anything."""
+        assert contact({}, given={"city": Given(" New\n York ", ())}).fields == {"city": "New York"}
+        assert contact({}, given={"city": Given("x" * 501, ())}).fields == {}

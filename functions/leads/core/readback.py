@@ -1,0 +1,173 @@
+"""What the CRM made of a contact: its own words compared with what was sent, in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from leads.core.answers import folded, text_of
+from leads.core.contact_fields import snake
+from leads.core.custom_field import Definition, Value, number_of
+
+# What a person calls a contact field.
+_CALLED: Mapping[str, str] = {
+    "email": "e-mail address",
+    "phone": "phone number",
+    "address1": "address",
+    "dateOfBirth": "date of birth",
+    "assignedTo": "owner",
+    "companyName": "company",
+}
+# Never shown by the API: the schemas of its answers have no such property.
+_NEVER_ECHOED = frozenset({"gender"})
+# A contact that exists keeps what it has of these (https://github.com/GoHighLevel/highlevel-api-docs/issues/313).
+_KEPT = frozenset({"gender"})
+# Replacing one of these forgets how the person could be reached before.
+_REACH = ("email", "phone")
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """Something the CRM did not take as it was sent.
+
+    text: a plain sentence that names fields and ids, never a person's data: it may be logged.
+    value: what may follow it in the CRM's own note.
+    """
+
+    field: str
+    text: str
+    value: str = ""
+
+
+def remarks_of(
+    sent: Mapping[str, str], echo: Mapping[str, Any], *, existed: bool, before: Mapping[str, Any] | None
+) -> tuple[Remark, ...]:
+    """Where the contact in the CRM's answer differs from what was sent.
+
+    sent: contact field → text. echo: the answer's contact object. existed: the contact was there before this lead.
+    before: the contact object as it was then, None when there was none.
+    """
+    remarks = [
+        Remark(name, f"The CRM keeps the {called(name)} of a contact that it knows.", sent[name])
+        for name in sorted(_KEPT & sent.keys())
+        if existed and not _same(name, sent[name], echo)
+    ]
+    shown = {name: value for name, value in sent.items() if name not in _NEVER_ECHOED}
+    # An answer that shows nothing of what was sent says nothing about it either.
+    if any(echo.get(name) for name in shown):
+        for name, value in shown.items():
+            if not _same(name, value, echo):
+                what = "keeps another value for" if echo.get(name) else "did not store"
+                remarks.append(Remark(name, f"The CRM {what} the {called(name)}.", value))
+    for name in _REACH:
+        old, new = text_of((before or {}).get(name)), text_of(echo.get(name))
+        if old and new and not _same(name, old, echo):
+            # https://github.com/GoHighLevel/highlevel-api-docs/issues/337: the old one is kept nowhere.
+            remarks.append(Remark(name, f"The contact had another {called(name)} before, which was replaced.", old))
+    return tuple(remarks)
+
+
+def custom_remarks(sent: Sequence[tuple[Definition, Value]], echo: Mapping[str, Any]) -> tuple[Remark, ...]:
+    """The custom fields that the contact in the CRM's answer lacks, or has with another value than was sent."""
+    if not echo:
+        return ()
+    entries = echo.get("customFields")
+    stored = {
+        str(entry.get("id")): entry.get("value", entry.get("fieldValue", entry.get("field_value")))
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict)
+    }
+    return tuple(
+        Remark(definition.id, f"The CRM did not store the custom field {_label(definition)}.", text_of(value))
+        for definition, value in sent
+        if not _same_value(value, stored.get(definition.id))
+    )
+
+
+def field_refused(name: str) -> Remark:
+    """The CRM answered 422 to this field, and the contact was written without it."""
+    shown = f"custom field {name.partition(':')[2]}" if name.startswith("customFields:") else called(name)
+    return Remark(name, f"The CRM refused the {shown}, and the contact was written without it.")
+
+
+def belongs_to_another(name: str, contact_id: str) -> Remark:
+    """E-mail and phone lead to two contacts, and this lead is on one of them."""
+    return Remark(name, f"The {called(name)} belongs to another contact, {contact_id}.")
+
+
+def lookup_refused() -> Remark:
+    """Whether the person was known could not be asked, so nothing that a contact may have of its own was sent."""
+    return Remark("source", "The CRM refused to look the person up, so source and owner were left as they are.")
+
+
+def assignee_refused(user_id: str) -> Remark:
+    """The user of a task does not exist in the location."""
+    return Remark("assignedTo", f"The CRM does not know the user {user_id}; the task is nobody's.")
+
+
+def unknown_custom_field(key: str) -> Remark:
+    """routes.toml names a custom field that the location does not have."""
+    return Remark(key, f"The location has no custom field {key}; correct it in routes.toml or create it in the CRM.")
+
+
+def value_does_not_fit(definition: Definition) -> Remark:
+    """The answer is no date, no number or none of the options."""
+    kind = definition.data_type.lower().replace("_", " ")
+    return Remark(definition.id, f"The answer does not fit the custom field {_label(definition)} ({kind}).")
+
+
+def custom_fields_unreadable() -> Remark:
+    """The list of custom fields may not be read, so none could be written."""
+    return Remark(
+        "customFields",
+        "The custom fields were not written: "
+        "the CRM's token may not read them (scope locations/customFields.readonly).",
+    )
+
+
+def called(field: str) -> str:
+    """A contact field in plain words."""
+    return _CALLED.get(field, snake(field).replace("_", " "))
+
+
+def _label(definition: Definition) -> str:
+    return definition.field_key or definition.id
+
+
+def _same(name: str, sent: str, echo: Mapping[str, Any]) -> bool:
+    read = _READ.get(name, folded)
+    shown = [echo.get(name)]
+    if name == "name":
+        # Not every answer shows it, and some make it of the two parts.
+        shown.append(f"{text_of(echo.get('firstName'))} {text_of(echo.get('lastName'))}")
+    return any(read(sent) == read(text_of(each)) for each in shown)
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _date(text: str) -> str:
+    """The date of a date or a moment: POST /contacts/ answers with one, GET with the other."""
+    return text[:10]
+
+
+def _address(text: str) -> str:
+    return folded(text).removeprefix("https://").removeprefix("http://").rstrip("/")
+
+
+_READ: Mapping[str, Callable[[str], str]] = {"phone": _digits, "dateOfBirth": _date, "website": _address}
+
+
+def _same_value(sent: Value, stored: Any) -> bool:
+    shown = text_of(stored)
+    if isinstance(sent, list):
+        parts = [text_of(item) for item in stored] if isinstance(stored, list) else shown.split(",")
+        return {folded(item) for item in sent} == {folded(part) for part in parts} or folded(text_of(sent)) == folded(
+            shown
+        )
+    if isinstance(sent, int | float):
+        return number_of(shown) == sent
+    # A date may come back as a moment.
+    return folded(sent) in (folded(shown), folded(_date(shown)))
