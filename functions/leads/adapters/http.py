@@ -44,7 +44,8 @@ class HttpClient:
     ) -> HttpAnswer:
         """One request, tried once, answered by `deadline` (epoch seconds) or given up.
 
-        Raises TryAgain(<side>_timeout | <side>_unreachable); its text holds neither URL nor headers.
+        Raises TryAgain(<side>_timeout | <side>_unreachable); its text holds neither URL nor headers. It is
+        ambiguous unless no connection was made: the request may have arrived and its answer got lost.
         """
         self._drop_rested_connections()
         left = min(max(deadline - self._now(), 0.2), _LONGEST_SECONDS)
@@ -63,9 +64,11 @@ class HttpClient:
         except (NewConnectionError, ConnectTimeoutError):
             raise TryAgain(f"{self._side}_unreachable", "no connection could be made") from None
         except (ReadTimeoutError, TimeoutError):
-            raise TryAgain(f"{self._side}_timeout", f"no whole answer within {left:.1f} s") from None
+            detail = f"no whole answer within {left:.1f} s"
+            raise TryAgain(f"{self._side}_timeout", detail, ambiguous=True) from None
         except HTTPError as error:
-            raise TryAgain(f"{self._side}_unreachable", f"the connection broke ({type(error).__name__})") from None
+            detail = f"the connection broke ({type(error).__name__})"
+            raise TryAgain(f"{self._side}_unreachable", detail, ambiguous=True) from None
         return HttpAnswer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, content)
 
     def _content(self, answer: urllib3.BaseHTTPResponse, until: float) -> bytes:

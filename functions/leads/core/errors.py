@@ -31,6 +31,7 @@ class TryAgain(LeadError):
 
     retry_after: seconds the other side asked us to wait, None when it did not say.
     counts: whether this uses up one of the lead's attempts; waiting for a turn does not.
+    ambiguous: the other side may have done what was asked: look before asking again.
     """
 
     def __init__(
@@ -40,15 +41,26 @@ class TryAgain(LeadError):
         *,
         retry_after: float | None = None,
         counts: bool = True,
+        ambiguous: bool = False,
         trace_id: str | None = None,
     ) -> None:
         super().__init__(reason, detail, trace_id=trace_id)
         self.retry_after = retry_after
         self.counts = counts
+        self.ambiguous = ambiguous
 
 
 class Undeliverable(LeadError):
-    """Trying again changes nothing: a person must look."""
+    """Trying again changes nothing: a person must look.
+
+    fields: names of the fields that the other side named as the reason, never their values; () when it named none.
+    """
+
+    def __init__(
+        self, reason: str, detail: str = "", *, fields: tuple[str, ...] = (), trace_id: str | None = None
+    ) -> None:
+        super().__init__(reason, detail, trace_id=trace_id)
+        self.fields = fields
 
 
 class Misconfigured(Exception):

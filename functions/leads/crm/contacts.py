@@ -1,103 +1,236 @@
-"""Contacts of the CRM: create or update by e-mail and phone.
+"""Contacts of the CRM: find, read, and create or update by e-mail and phone.
 
-Source: the API's OpenAPI document, operations upsert-contact and update-contact, Version 2021-07-28.
+Source: the API's OpenAPI document, operations get-duplicate-contact, get-contact, upsert-contact and
+update-contact, Version 2021-07-28.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from leads.core.errors import TryAgain
+from leads.core.errors import TryAgain, Undeliverable
 from leads.crm.client import Client
-from leads.crm.fates import AlreadyExists
+from leads.crm.contact_record import ContactRecord, record_of
+from leads.crm.fates import CONTACT_EXISTS, REJECTED, AlreadyExists, is_gone
 
 # The API answers 422 to any property it does not know, and each operation knows others. `tags` is allowed
-# in both and missing here on purpose: it would replace every tag the contact has. So would `source` its
-# origin; see set_source.
+# in both and missing here on purpose: it would replace every tag the contact has.
 _NAMES = ("name", "firstName", "lastName", "companyName")
 _REACH = ("email", "phone", "website", "timezone")
 _PLACE = ("address1", "city", "state", "postalCode", "country")
-UPSERT_FIELDS = frozenset((*_NAMES, *_REACH, *_PLACE, "dateOfBirth", "gender"))
+# Where the contact came from and whose it is. Either would replace what a contact has, so the caller looks first.
+_OWNED = frozenset({"source", "assignedTo"})
+UPSERT_FIELDS = frozenset((*_NAMES, *_REACH, *_PLACE, "dateOfBirth", "gender")) | _OWNED
 UPDATE_FIELDS = UPSERT_FIELDS - {"gender", "companyName"}
 
+CUSTOM_FIELDS = "customFields"
+_SEARCH_FIELDS = frozenset({"email", "phone", "number"})
 
-class WrittenContact(msgspec.Struct, frozen=True):
-    """What the CRM answered: the contact's id, whether it was new, its source ("" = none, None = not said)."""
+CustomValue = str | int | float | list[str]
 
-    contact_id: str
-    is_new: bool
-    source: str | None
-    trace_id: str | None
+
+class _Wish(msgspec.Struct, frozen=True):
+    """What a contact shall hold: contact field → text, and custom field id → value in order."""
+
+    fields: dict[str, str]
+    custom: tuple[tuple[str, CustomValue], ...]
+
+    def names(self) -> tuple[str, ...]:
+        return (*self.fields, *(f"{CUSTOM_FIELDS}:{field_id}" for field_id, _ in self.custom))
+
+    def only(self, allowed: Container[str]) -> _Wish:
+        return _Wish({name: value for name, value in self.fields.items() if name in allowed}, self.custom)
+
+    def without(self, named: Container[str]) -> _Wish:
+        """All but what is named: a contact field, `customFields`, or `customFields.N` for one of them."""
+        fields = {name: value for name, value in self.fields.items() if name not in named}
+        if CUSTOM_FIELDS in named:
+            return _Wish(fields, ())
+        kept = (item for at, item in enumerate(self.custom) if f"{CUSTOM_FIELDS}.{at}" not in named)
+        return _Wish(fields, tuple(kept))
+
+    def missing_in(self, other: _Wish) -> tuple[str, ...]:
+        kept = other.names()
+        return tuple(name for name in self.names() if name not in kept)
+
+    def describes_somebody(self) -> bool:
+        return bool(self.fields.keys() - _OWNED)
+
+    def can_be_found(self) -> bool:
+        return "email" in self.fields or "phone" in self.fields
 
 
 class Contacts:
-    """Contacts of any location; the client knows each location's token."""
+    """Contacts of any location; the client knows each location's token.
 
-    def __init__(self, client: Client) -> None:
+    custom_value_key: what a custom field's value is called in a body. The spec of this version says `field_value`,
+    that of the next one `fieldValue`; some report that only the latter is stored.
+    """
+
+    def __init__(self, client: Client, *, custom_value_key: str = "field_value") -> None:
         self._client = client
+        self._custom_value_key = custom_value_key
 
-    def upsert(self, location_id: str, fields: Mapping[str, str], *, deadline: float) -> WrittenContact:
-        """Creates the contact, or updates the one that has its e-mail or phone.
+    def find(self, location_id: str, *, email: str = "", phone: str = "", deadline: float) -> ContactRecord | None:
+        """The contact that has this e-mail or this phone, in the location's own order of the two; None if nobody.
 
-        fields: contact field → text; only UPSERT_FIELDS are sent. deadline: epoch seconds.
+        deadline: epoch seconds. Raises TryAgain or Undeliverable by the table of fates.
+        """
+        wanted = {name: value for name, value in (("email", email), ("number", phone)) if value}
+        if not wanted:
+            return None
+        try:
+            return self._search(location_id, wanted, deadline)
+        except Undeliverable as refusal:
+            if refusal.reason != REJECTED or len(wanted) == 1:
+                raise
+            # Phones are what it is particular about; an e-mail only where it says so.
+            bad = "email" if refusal.fields == ("email",) else "number"
+        del wanted[bad]
+        return self._search(location_id, wanted, deadline)
+
+    def read(self, location_id: str, contact_id: str, *, deadline: float) -> ContactRecord | None:
+        """The contact with this id; None when the CRM says that there is none.
+
         Raises TryAgain or Undeliverable by the table of fates.
         """
-        body = {"locationId": location_id} | _allowed(fields, UPSERT_FIELDS)
+        try:
+            answer = self._client.call("GET", "contacts", contact_id, location_id=location_id, deadline=deadline)
+        except Undeliverable as refusal:
+            if is_gone(refusal):
+                return None
+            raise
+        return record_of(answer.body.get("contact"), trace_id=answer.trace_id)
+
+    def upsert(
+        self,
+        location_id: str,
+        fields: Mapping[str, str],
+        custom_fields: Sequence[tuple[str, CustomValue]] = (),
+        *,
+        deadline: float,
+    ) -> ContactRecord:
+        """Creates the contact, or updates the one that has its e-mail or phone.
+
+        fields: contact field → text; only UPSERT_FIELDS are sent, and nothing empty. custom_fields: definition id
+        and value. deadline: epoch seconds.
+
+        A refusal that names fields is answered with a second try without them. Where that is of no use, too, a
+        contact that is there takes the lead with nothing written: some refused calls have created it all the same
+        (https://github.com/GoHighLevel/highlevel-api-docs/issues/64). `refused` says what was left out.
+
+        Raises TryAgain or Undeliverable by the table of fates.
+        """
+        custom = tuple((field_id, value) for field_id, value in custom_fields if value not in ("", [], None))
+        wish = _Wish(_allowed(fields), custom)
+        try:
+            return self._write(location_id, wish, deadline)
+        except Undeliverable as error:
+            refusal = _curable(error)
+        try:
+            return self._cured(location_id, wish, refusal, deadline)
+        except TryAgain as failed:
+            # The refused call may have written something all the same.
+            failed.ambiguous = True
+            raise
+
+    def _cured(self, location_id: str, wish: _Wish, refusal: Undeliverable, deadline: float) -> ContactRecord:
+        rest = wish.without(refusal.fields)
+        is_worth_a_try = rest != wish and rest.describes_somebody()
+        # Without e-mail and phone a second try would make a second contact beside one that was made anyway.
+        found = None if is_worth_a_try and rest.can_be_found() else self._found_anyway(location_id, wish, deadline)
+        if is_worth_a_try and found is None:
+            try:
+                written = self._write(location_id, rest, deadline)
+            except Undeliverable as error:
+                refusal = _curable(error)
+            else:
+                return msgspec.structs.replace(written, refused=wish.missing_in(rest) + written.refused)
+            found = self._found_anyway(location_id, wish, deadline)
+        if found is None:
+            raise refusal
+        return msgspec.structs.replace(found, refused=wish.names())
+
+    def _search(self, location_id: str, wanted: Mapping[str, str], deadline: float) -> ContactRecord | None:
+        answer = self._client.call(
+            "GET", "contacts", "search", "duplicate",
+            location_id=location_id, deadline=deadline, query={"locationId": location_id, **wanted},
+            known_fields=_SEARCH_FIELDS,
+        )  # fmt: skip
+        # The answer has no schema; without a contact it says `"contact": null`.
+        found = answer.body.get("contact")
+        return record_of(found, trace_id=answer.trace_id) if found else None
+
+    def _found_anyway(self, location_id: str, wish: _Wish, deadline: float) -> ContactRecord | None:
+        email, phone = wish.fields.get("email", ""), wish.fields.get("phone", "")
+        try:
+            return self.find(location_id, email=email, phone=phone, deadline=deadline)
+        except Undeliverable:
+            return None
+
+    def _write(self, location_id: str, wish: _Wish, deadline: float) -> ContactRecord:
         try:
             answer = self._client.call(
                 "POST", "contacts", "upsert",
-                location_id=location_id, deadline=deadline, body=body, known_fields=UPSERT_FIELDS,
+                location_id=location_id, deadline=deadline, body={"locationId": location_id, **self._body(wish)},
+                known_fields=UPSERT_FIELDS | {CUSTOM_FIELDS},
             )  # fmt: skip
         except AlreadyExists as found:
-            return self._update_existing(location_id, found.contact_id, _allowed(fields, UPDATE_FIELDS), deadline)
-        contact = answer.body.get("contact")
-        contact_id = contact.get("id") if isinstance(contact, dict) else None
-        if not isinstance(contact, dict) or not isinstance(contact_id, str) or not contact_id:
-            raise TryAgain("contacts_api_unexpected", "the answer names no contact", trace_id=answer.trace_id)
-        source = _text(contact["source"]) if "source" in contact else None
-        return WrittenContact(contact_id, answer.body.get("new") is True, source, answer.trace_id)
+            return self._update_existing(location_id, found, wish, deadline)
+        is_new = answer.body.get("new") is True
+        return record_of(answer.body.get("contact"), is_new=is_new, was_write=True, trace_id=answer.trace_id)
 
-    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str:
-        """The source that the contact's record names, "" when it names none.
-
-        Raises TryAgain or Undeliverable by the table of fates.
-        """
-        answer = self._client.call("GET", "contacts", contact_id, location_id=location_id, deadline=deadline)
-        contact = answer.body.get("contact")
-        return _text(contact.get("source")) if isinstance(contact, dict) else ""
-
-    def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None:
-        """Says where a contact came from. Overwrites what it had, so ask first whether it had anything.
-
-        Raises TryAgain or Undeliverable by the table of fates.
-        """
-        self._update(location_id, contact_id, {"source": source}, deadline)
-
-    def _update_existing(
-        self, location_id: str, contact_id: str, fields: dict[str, str], deadline: float
-    ) -> WrittenContact:
+    def _update_existing(self, location_id: str, found: AlreadyExists, wish: _Wish, deadline: float) -> ContactRecord:
+        sent = wish.only(UPDATE_FIELDS - self._has_already(location_id, found.contact_id, wish, deadline))
         try:
-            return self._update(location_id, contact_id, fields, deadline)
+            written = self._update(location_id, found.contact_id, sent, deadline)
         except AlreadyExists:
             # E-mail and phone belong to two contacts: the lead lands on the one the API named first.
-            rest = {name: value for name, value in fields.items() if name not in ("email", "phone")}
-            return self._update(location_id, contact_id, rest, deadline)
+            sent = sent.without(("email", "phone"))
+            written = self._update(location_id, found.contact_id, sent, deadline)
+        kept = (*_OWNED, found.matching)
+        left_out = tuple(name for name in wish.missing_in(sent) if name not in kept)
+        return msgspec.structs.replace(written, refused=left_out)
 
-    def _update(self, location_id: str, contact_id: str, fields: dict[str, str], deadline: float) -> WrittenContact:
+    def _has_already(self, location_id: str, contact_id: str, wish: _Wish, deadline: float) -> frozenset[str]:
+        """Which of source and owner are the contact's own, as it turned out to exist; in doubt both."""
+        if not _OWNED & wish.fields.keys():
+            return frozenset()
+        try:
+            there = self.read(location_id, contact_id, deadline=deadline)
+        except Undeliverable:
+            there = None
+        if there is None:
+            return _OWNED
+        has = {"source": there.source, "assignedTo": there.assigned_to}
+        return frozenset(name for name, value in has.items() if value)
+
+    def _update(self, location_id: str, contact_id: str, wish: _Wish, deadline: float) -> ContactRecord:
         answer = self._client.call(
             "PUT", "contacts", contact_id,
-            location_id=location_id, deadline=deadline, body=fields, known_fields=UPDATE_FIELDS,
+            location_id=location_id, deadline=deadline, body=self._body(wish),
+            known_fields=UPDATE_FIELDS | {CUSTOM_FIELDS},
         )  # fmt: skip
-        # The contact was there before us, and whatever source it has is its own.
-        return WrittenContact(contact_id, False, "its own", answer.trace_id)
+        contact = answer.body.get("contact")
+        echo = contact if isinstance(contact, dict) else {}
+        # The answer's contact is optional in the schema, and the address has named it already.
+        written = record_of({**echo, "id": contact_id}, trace_id=answer.trace_id)
+        return msgspec.structs.replace(written, echo=echo)
+
+    def _body(self, wish: _Wish) -> dict[str, Any]:
+        values = [{"id": field_id, self._custom_value_key: value} for field_id, value in wish.custom]
+        return {**wish.fields, **({CUSTOM_FIELDS: values} if values else {})}
 
 
-def _allowed(fields: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
-    return {name: value for name, value in fields.items() if name in allowed and value}
+def _curable(error: Undeliverable) -> Undeliverable:
+    """The error, if it is about what was sent; raises it, if it is not."""
+    if error.reason not in (REJECTED, CONTACT_EXISTS):
+        raise error
+    return error
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _allowed(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if name in UPSERT_FIELDS and value}

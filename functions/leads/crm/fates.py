@@ -27,16 +27,39 @@ _REFUSALS = (
 )
 
 
-class AlreadyExists(Undeliverable):
-    """The location allows no second contact with this e-mail or phone; `contact_id` is the first."""
+# What the API refuses for what was in it; REJECTED may be cured by leaving something out.
+REJECTED = "rejected_by_contacts_api"
+CONTACT_EXISTS = "contact_exists"
+# The contact, note or task is gone, as against an address that the API does not have at all.
+NOT_FOUND = "contacts_api_not_found"
+UNKNOWN_OPERATION = "contacts_api_unknown_operation"
 
-    def __init__(self, contact_id: str, *, trace_id: str | None) -> None:
-        super().__init__("contact_exists", "the location does not allow duplicates", trace_id=trace_id)
+
+class AlreadyExists(Undeliverable):
+    """The location allows no second contact with this e-mail or phone.
+
+    contact_id: the first. matching: by which of `email` and `phone` it was met, "" when that was not said.
+    """
+
+    def __init__(self, contact_id: str, matching: str = "", *, trace_id: str | None) -> None:
+        super().__init__(CONTACT_EXISTS, "the location does not allow duplicates", trace_id=trace_id)
         self.contact_id = contact_id
+        self.matching = matching
 
 
 _TRACE_ID = re.compile(r"[\w.:-]{1,100}")
-_PROPERTY = re.compile(r"\b[a-z][A-Za-z0-9]{1,30}\b")
+_FIELD = r"([A-Za-z][A-Za-z0-9]{1,30})(?:\.(\d{1,3}))?(?![A-Za-z0-9])"
+# The validator's own sentences begin with the field: "email must be an email", "property x should not exist",
+# "customFields.0.field_value must be a string". What follows may quote a value, so the beginning counts first.
+_SUBJECT = re.compile(r"(?:^|[;,\n])\s*(?:property\s+|each value in\s+)?" + _FIELD)
+_ANYWHERE = re.compile(r"(?<![A-Za-z0-9])" + _FIELD)
+# How other messages call a field.
+_ALIASES = {"user": "assignedTo"}
+_GONE = re.compile(
+    r"\b(?:contact|note|task)\b(?: with)?(?: id)?:?(?: \S{10,40})? (?:was |is |could )?"
+    r"(?:not (?:be )?found|does(?: not|n't) exist)",
+    re.IGNORECASE,
+)
 
 
 def decoded(body: bytes) -> dict[str, Any]:
@@ -65,7 +88,10 @@ def failure(
 ) -> TryAgain | Undeliverable:
     """The fate of a call that was answered with anything but success.
 
-    headers: names in lower case. known_fields: contact fields that may be named in `detail`.
+    headers: names in lower case. known_fields: the fields that `fields` and `detail` may name; a custom field is
+    named by its place in the list, `customFields.0`, or `customFields` when that was not said.
+
+    What may have been done all the same is `ambiguous`: everything but a refusal and a 429.
     """
     trace = trace_id(answer)
     said = message(answer)
@@ -77,22 +103,54 @@ def failure(
         reason = next((code for phrase, code in _REFUSALS if phrase in lowered), "contacts_api_unauthorized")
         return TryAgain(reason, f"the Contacts API answered {status}", trace_id=trace)
     if status == 400 and (existing := _existing_contact(answer)):
-        return AlreadyExists(existing, trace_id=trace)
-    if status in (400, 404, 409, 422):
-        named = sorted(known_fields.intersection(_PROPERTY.findall(said)))
-        detail = f"the Contacts API answered {status}" + (f", naming {', '.join(named)}" if named else "")
-        reason = "contacts_api_not_found" if status == 404 else "rejected_by_contacts_api"
-        return Undeliverable(reason, detail, trace_id=trace)
+        return AlreadyExists(*existing, trace_id=trace)
     detail = f"the Contacts API answered {status}"
-    if status >= 500:
-        return TryAgain("contacts_api_5xx", detail, retry_after=retry_after(headers), trace_id=trace)
-    return TryAgain("contacts_api_unexpected", detail, retry_after=retry_after(headers), trace_id=trace)
+    if status in (400, 404, 409, 422):
+        named = _named(answer, known_fields)
+        detail += f", naming {', '.join(named)}" if named else ""
+        return Undeliverable(_refusal(status, said), detail, fields=named, trace_id=trace)
+    reason = "contacts_api_5xx" if status >= 500 else "contacts_api_unexpected"
+    return TryAgain(reason, detail, retry_after=retry_after(headers), ambiguous=True, trace_id=trace)
 
 
-def _existing_contact(answer: Mapping[str, Any]) -> str | None:
+def is_gone(error: Undeliverable) -> bool:
+    """Whether the API says that there is no such contact, note or task (any more)."""
+    return error.reason == NOT_FOUND
+
+
+def _refusal(status: int, said: str) -> str:
+    if _GONE.search(said) or (status == 404 and said.strip().lower() == "not found"):
+        return NOT_FOUND
+    # "Cannot GET /…" is the router's own answer; a 404 that says nothing is no answer of this API.
+    if status == 404 and (not said.strip() or said.startswith("Cannot ")):
+        return UNKNOWN_OPERATION
+    return REJECTED
+
+
+def _named(answer: Mapping[str, Any], known_fields: frozenset[str]) -> tuple[str, ...]:
+    """The fields that the message names, in alphabetical order; out of our own list, as the rest may be a person's."""
+    spelled = {name.lower(): name for name in known_fields}
+    spelled |= {alias: name for alias, name in _ALIASES.items() if name in known_fields}
+    value = answer.get("message")
+    named: set[str] = set()
+    for part in value if isinstance(value, list) else [value or ""]:
+        text = str(part)
+        subjects = {(name, at) for name, at in _SUBJECT.findall(text) if name in known_fields}
+        for name, at in subjects or {(spelled.get(word.lower(), ""), at) for word, at in _ANYWHERE.findall(text)}:
+            if name:
+                named.add(f"{name}.{at}" if at and name == "customFields" else name)
+    return tuple(sorted(named))
+
+
+def _existing_contact(answer: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The id of the contact that is there, and the field by which it was met."""
     meta = answer.get("meta")
-    found = meta.get("contactId") if isinstance(meta, dict) else None
-    return found if isinstance(found, str) and found else None
+    if not isinstance(meta, dict):
+        return None
+    found, matching = meta.get("contactId"), meta.get("matchingField")
+    if not isinstance(found, str) or not found:
+        return None
+    return found, matching if matching in ("email", "phone") else ""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -15,6 +15,14 @@ def test_an_error_without_detail_is_its_reason() -> None:
     assert str(TryAgain("rate_limited", "soon")) == "rate_limited: soon"
 
 
+def test_what_is_not_said_is_certain_and_names_nothing() -> None:
+    """Ambiguity and fields are told by those who know of them."""
+    assert not TryAgain("rate_limited").ambiguous
+    assert TryAgain("contacts_api_5xx", ambiguous=True).ambiguous
+    assert Undeliverable("rejected").fields == ()
+    assert Undeliverable("rejected", fields=("email",)).fields == ("email",)
+
+
 def test_an_unforeseen_error_is_named_by_place_and_never_by_text() -> None:
     """Its message may quote a lead; type, function, file and line cannot."""
 

@@ -1,16 +1,17 @@
 """An HTTP side that answers what it was told to and remembers what it was asked; and a secret with tokens."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from leads.core.errors import Misconfigured
-from leads.crm.client import Client
+from leads.crm.client import Admission, Client
 
 LOCATION = "ve9EPM428h8vShlRW1KT"
 BASE_URL = "https://crm.example"
 DEADLINE = 1_800_000_000.0
+NOW = DEADLINE - 10
 
 
 @dataclass(frozen=True)
@@ -92,5 +93,12 @@ class Tokens:
         return self.current()
 
 
-def client(http: CannedHttp, secret: Tokens | None = None, base_url: str = BASE_URL) -> Client:
-    return Client(http, secret or Tokens({"token": "pit-now"}), base_url)
+def client(
+    http: CannedHttp,
+    secret: Tokens | None = None,
+    base_url: str = BASE_URL,
+    *,
+    now: Callable[[], float] = lambda: NOW,
+    admission: Admission | None = None,
+) -> Client:
+    return Client(http, secret or Tokens({"token": "pit-now"}), base_url, now=now, admission=admission)

@@ -1,5 +1,6 @@
 """One call to the Contacts API: its headers, its address, and which token it tries next."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
 from leads.crm.client import Answer, Client
-from tests.unit.crm.canned_http import BASE_URL, DEADLINE, LOCATION, Canned, CannedHttp, Tokens, client
+from tests.unit.crm.canned_http import BASE_URL, DEADLINE, LOCATION, NOW, Canned, CannedHttp, Tokens, client
 
 INVALID = {
     "statusCode": 401,
@@ -19,8 +20,11 @@ INVALID = {
 REFUSED = Canned(401, INVALID)
 
 
-def call(calls: Client, *path: str, method: str = "POST", body: Any = None, location: str = LOCATION) -> Answer:
-    return calls.call(method, *(path or ("contacts", "upsert")), location_id=location, deadline=DEADLINE, body=body)
+def call(
+    calls: Client, *path: str, method: str = "POST", body: Any = None, location: str = LOCATION, **options: Any
+) -> Answer:
+    options = {"deadline": DEADLINE} | options
+    return calls.call(method, *(path or ("contacts", "upsert")), location_id=location, body=body, **options)
 
 
 class TestRequest:
@@ -49,6 +53,36 @@ class TestRequest:
         http = CannedHttp(Canned())
         call(client(http), body={})
         assert http.asked[0].body == b"{}"
+
+    def test_may_be_of_another_version(self) -> None:
+        """Calendars and conversations are older than contacts."""
+        http = CannedHttp(Canned())
+        call(client(http), version="2021-04-15")
+        assert http.asked[0].headers["Version"] == "2021-04-15"
+
+    @pytest.mark.parametrize(
+        ("value", "escaped"),
+        [
+            ("+12125550123", "%2B12125550123"),
+            ("a b&c=d#e", "a%20b%26c%3Dd%23e"),
+            ("ada@example.com", "ada%40example.com"),
+            ("\ud800", "%3F"),
+        ],
+    )
+    def test_a_query_says_what_was_meant(self, value: str, escaped: str) -> None:
+        """A bare + would be read as a blank."""
+        http = CannedHttp(Canned())
+        call(client(http), "contacts", "search", "duplicate", method="GET", query={"number": value, "b": "c"})
+        assert http.asked[0].url == f"{BASE_URL}/contacts/search/duplicate?number={escaped}&b=c"
+
+    @pytest.mark.parametrize("late", [0.0, 0.1, 1e6])
+    def test_is_not_sent_when_time_is_up(self, late: float) -> None:
+        """Nobody would wait for the answer; the lead keeps its attempt."""
+        http = CannedHttp()
+        with pytest.raises(TryAgain) as caught:
+            call(client(http, now=lambda: DEADLINE + late))
+        assert (caught.value.reason, caught.value.counts, caught.value.ambiguous) == ("out_of_time", False, False)
+        assert http.asked == []
 
     @pytest.mark.parametrize("base_url", ["https://crm.example", "https://crm.example/", "https://crm.example//"])
     def test_the_address_may_end_in_a_slash(self, base_url: str) -> None:
@@ -116,6 +150,19 @@ class TestAnswer:
         with pytest.raises(TryAgain, match="contacts_api_timeout"):
             call(client(http, Tokens({"token": "pit-now", "previous_token": "pit-before"})))
         assert len(http.asked) == 1
+
+    @pytest.mark.parametrize(
+        ("method", "is_ambiguous"), [("GET", False), ("POST", True), ("PUT", True), ("DELETE", True)]
+    )
+    @pytest.mark.parametrize("answer", [Canned(500), Canned(302), None])
+    def test_only_a_write_may_have_happened_unseen(
+        self, answer: Canned | None, method: str, is_ambiguous: bool
+    ) -> None:
+        """A question changes nothing, answered or not."""
+        failure = answer or TryAgain("contacts_api_timeout", ambiguous=True)
+        with pytest.raises(TryAgain) as caught:
+            call(client(CannedHttp(failure)), method=method)
+        assert caught.value.ambiguous is is_ambiguous
 
 
 class TestTokens:
@@ -217,6 +264,19 @@ class TestTokens:
         with pytest.raises(Misconfigured, match="arn:contacts"):
             call(client(CannedHttp(), Tokens.holding(None)))
 
+    def test_one_of_oauth_is_a_token_like_any_other(self) -> None:
+        """Rotated by somebody else, and read again when it is refused."""
+        secret = Tokens(
+            {"access_token": "oauth-now", "refresh_token": "never"},
+            later={"access_token": "oauth-new", "previous_token": "oauth-now"},
+        )
+        assert self.tried(secret, REFUSED, Canned()) == ["oauth-now", "oauth-new"]
+
+    @pytest.mark.parametrize("token", ["", None, 5, "pit\n"])
+    def test_an_unusable_one_does_not_hide_the_other(self, token: Any) -> None:
+        """A location that moved from the one kind to the other."""
+        assert self.tried(Tokens({"token": token, "access_token": "oauth-now"}), Canned()) == ["oauth-now"]
+
     def test_another_location_s_token_is_never_used(self) -> None:
         """Each location has its own."""
         secret = Tokens.holding({"locations": {"A": {"token": "pit-a"}, "B": {"token": "pit-b"}}})
@@ -225,6 +285,58 @@ class TestTokens:
         call(calls, location="A")
         call(calls, location="B")
         assert [asked.token for asked in http.asked] == ["pit-a", "pit-b"]
+
+
+class Gate:
+    """An admission that writes down who passed."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        self.seen: list[Any] = []
+        self._refusal = refusal
+
+    def enter(self, location_id: str, *, deadline: float) -> None:
+        self.seen.append(("enter", location_id, deadline))
+        if self._refusal:
+            raise self._refusal
+
+    def leave(self, location_id: str, *, sent_at: float, status: int | None, headers: Mapping[str, str]) -> None:
+        self.seen.append(("leave", location_id, sent_at, status, dict(headers)))
+
+
+class TestAdmission:
+    def test_is_asked_before_each_request_and_told_after_it(self) -> None:
+        """Also of those that a refused token repeats; the answer's headers drive the budget."""
+        gate = Gate()
+        http = CannedHttp(REFUSED, Canned(200, {}, {"x-ratelimit-remaining": "7"}))
+        call(client(http, Tokens({"token": "pit-now", "previous_token": "pit-before"}), admission=gate))
+        assert gate.seen == [
+            ("enter", LOCATION, DEADLINE),
+            ("leave", LOCATION, NOW, 401, {}),
+            ("enter", LOCATION, DEADLINE),
+            ("leave", LOCATION, NOW, 200, {"x-ratelimit-remaining": "7"}),
+        ]
+
+    @pytest.mark.parametrize("failure", [TryAgain("contacts_api_timeout", ambiguous=True), ZeroDivisionError()])
+    def test_is_told_when_no_answer_came(self, failure: Exception) -> None:
+        """Whatever went wrong, nobody stays inside."""
+        gate = Gate()
+        with pytest.raises(type(failure)):
+            call(client(CannedHttp(failure), admission=gate))
+        assert gate.seen[1:] == [("leave", LOCATION, NOW, None, {})]
+
+    def test_that_refuses_sends_nothing(self) -> None:
+        """The location is throttled: who did not enter does not leave."""
+        gate, http = Gate(TryAgain("rate_limited", retry_after=3, counts=False)), CannedHttp()
+        with pytest.raises(TryAgain, match="rate_limited"):
+            call(client(http, admission=gate))
+        assert (len(gate.seen), http.asked) == (1, [])
+
+    def test_is_not_asked_for_a_call_that_comes_too_late(self) -> None:
+        """No turn is taken that is not used."""
+        gate = Gate()
+        with pytest.raises(TryAgain, match="out_of_time"):
+            call(client(CannedHttp(), now=lambda: DEADLINE, admission=gate))
+        assert gate.seen == []
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=60), token=st.text(max_size=20))

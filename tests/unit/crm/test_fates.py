@@ -35,7 +35,17 @@ class TestTable:
             (409, {}, Undeliverable, "rejected_by_contacts_api"),
             (422, {"message": ["property x should not exist"]}, Undeliverable, "rejected_by_contacts_api"),
             (422, {}, Undeliverable, "rejected_by_contacts_api"),
-            (404, {"message": "Cannot GET /contacts"}, Undeliverable, "contacts_api_not_found"),
+            (404, {"message": "Cannot GET /contacts/x"}, Undeliverable, "contacts_api_unknown_operation"),
+            (404, {}, Undeliverable, "contacts_api_unknown_operation"),
+            (404, {"message": "Not Found"}, Undeliverable, "contacts_api_not_found"),
+            (404, {"message": "Contact not found"}, Undeliverable, "contacts_api_not_found"),
+            (404, {"message": "User not found"}, Undeliverable, "rejected_by_contacts_api"),
+            (400, {"message": "Contact not found"}, Undeliverable, "contacts_api_not_found"),
+            (400, {"message": "Contact ocQHyuzHvysMo5N5VsXc not found"}, Undeliverable, "contacts_api_not_found"),
+            (400, {"message": ["The note does not exist."]}, Undeliverable, "contacts_api_not_found"),
+            (422, {"message": ["Task was not found"]}, Undeliverable, "contacts_api_not_found"),
+            (400, {"message": "Not Found"}, Undeliverable, "rejected_by_contacts_api"),
+            (400, {"message": "Location not found"}, Undeliverable, "rejected_by_contacts_api"),
             (401, {"message": "Invalid token: access token is invalid"}, TryAgain, "contacts_api_unauthorized"),
             (401, {"message": "Invalid JWT"}, TryAgain, "contacts_api_unauthorized"),
             (401, {}, TryAgain, "contacts_api_unauthorized"),
@@ -80,8 +90,10 @@ class TestTable:
 
     def test_a_duplicate_names_the_contact_that_is_there(self) -> None:
         """The id is what makes it found instead of failed."""
-        error = fate(400, {"meta": {"contactId": "ocQHyuzHvysMo5N5VsXc", "contactName": "Ada"}, "traceId": "t-1"})
+        meta = {"contactId": "ocQHyuzHvysMo5N5VsXc", "contactName": "Ada", "matchingField": "phone"}
+        error = fate(400, {"meta": meta, "traceId": "t-1"})
         assert isinstance(error, AlreadyExists)
+        assert error.matching == "phone"
         assert error.contact_id == "ocQHyuzHvysMo5N5VsXc"
         assert error.trace_id == "t-1"
 
@@ -95,6 +107,60 @@ class TestTable:
         assert isinstance(throttled, TryAgain)
         assert not throttled.counts
 
+    @pytest.mark.parametrize(
+        ("status", "is_ambiguous"),
+        [(429, False), (401, False), (403, False), (500, True), (503, True), (302, True), (408, True), (418, True)],
+    )
+    def test_only_an_answer_that_refuses_says_that_nothing_was_done(self, status: int, is_ambiguous: bool) -> None:
+        """A gateway that lost patience does not know what the API did in the end."""
+        error = fate(status)
+        assert isinstance(error, TryAgain)
+        assert error.ambiguous is is_ambiguous
+
+    def test_what_is_gone_is_told_from_an_address_that_does_not_exist(self) -> None:
+        """The one is about a contact, the other about the deployment."""
+        gone, odd = fate(404, {"message": "Contact not found"}), fate(404, {"message": "Cannot GET /contact/x"})
+        assert isinstance(gone, Undeliverable)
+        assert isinstance(odd, Undeliverable)
+        assert (fates.is_gone(gone), fates.is_gone(odd)) == (True, False)
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        ("message", "named"),
+        [
+            (["property gender should not exist"], ["gender"]),
+            (["email must be an email", "phone must be a string"], ["email", "phone"]),
+            ("email must be an email, phone must be a string", ["email", "phone"]),
+            (["each value in customFields must be an object"], ["customFields"]),
+            (["customFields.0.field_value must be a string, a number, an object"], ["customFields.0"]),
+            (["customFields.12.property x should not exist", "city must be a string"], ["city", "customFields.12"]),
+            (["customFields must be an array"], ["customFields"]),
+            ("Invalid value in customFields.3 of the contact", ["customFields.3"]),
+            ("Invalid Email", ["email"]),
+            ("The phone number is not valid", ["phone"]),
+            ("User not found", ["assignedTo"]),
+            # What follows the field may quote a person who chose to be difficult.
+            (["email 'phone@city.country' must be an email"], ["email"]),
+            (["property tags should not exist"], []),
+            ("This contact cannot be written", []),
+        ],
+    )
+    @pytest.mark.parametrize("status", [400, 404, 409, 422])
+    def test_are_those_that_the_api_complains_of(self, status: int, message: Any, named: list[str]) -> None:
+        """By contact field; a custom field by its place, as far as that was said."""
+        known = UPSERT_FIELDS | {"customFields"}
+        error = fates.failure(status, {}, {"message": message}, known_fields=known)
+        assert isinstance(error, Undeliverable)
+        assert list(error.fields) == named
+
+    @given(message=st.recursive(st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=4))
+    def test_are_names_of_ours_whatever_the_message(self, message: Any) -> None:
+        """None of its words gets further."""
+        error = fate(422, {"message": message})
+        assert isinstance(error, Undeliverable)
+        assert set(error.fields) <= UPSERT_FIELDS
+
 
 class TestDetail:
     @pytest.mark.parametrize(
@@ -104,7 +170,7 @@ class TestDetail:
             (["email must be an email", "phone must be a string"], ["email", "phone"]),
             ("property dateOfBirth is wrong; country too; country again", ["country", "dateOfBirth"]),
             ("property locationId should not exist", []),
-            ("EMAIL Emails e-mails", []),
+            ("Emails e-mails", []),
             (["email", 5, None, {"a": "phone"}], ["email", "phone"]),
             ("", []),
             (None, []),
