@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 from leads.core.errors import Misconfigured, TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, Status
 from leads.core.parked_lead import Parking
 from leads.core.routes import Defaults, Route, RouteTable
 
@@ -49,33 +50,63 @@ class FakeLedger:
             return Standing(
                 status=item["status"],
                 reason=item.get("reason", ""),
-                contact_id=item.get("contact_id"),
+                contact_id=item["progress"].contact_id or None,
                 claimed_until=item.get("claimed_until"),
             )
         if lead.seal and self.seals.setdefault(lead.seal, lead.ledger_key) != lead.ledger_key:
             return Standing(status=Status.IGNORED, replayed=True)
-        owner = secrets.token_hex(4)
-        item = self.items.setdefault(lead.ledger_key, {"attempts": 0})
+        doubtful = bool(item) and item["status"] is Status.CLAIMED
+        item = self.items.setdefault(lead.ledger_key, _new_item(self.now()))
+        claim = Claim(
+            key=lead.ledger_key,
+            owner=secrets.token_hex(4),
+            progress=item["progress"],
+            doubtful=doubtful,
+            first_seen_at=item["first_seen_at"],
+        )
         item.pop("reason", None)
-        item.update(status=Status.CLAIMED, owner=owner, claimed_until=until, attempts=item.get("attempts", 0) + 1)
-        return Claim(lead.ledger_key, owner)
+        item.update(status=Status.CLAIMED, owner=claim.owner, claimed_until=until, attempts=item.get("attempts", 0) + 1)
+        return claim
 
-    def finish(self, claim: Claim, *, contact_id: str, location_id: str, steps: Mapping[str, str]) -> None:
+    def finish(self, claim: Claim, *, progress: Progress) -> None:
         self._check()
         if self.breaks_on_finish:
             raise TryAgain("ledger_unavailable")
+        self._close(claim, status=Status.DELIVERED, progress=progress)
+
+    def ignore(self, claim: Claim, *, reason: str) -> None:
+        self._check()
+        self._close(claim, status=Status.IGNORED, reason=reason)
+
+    def _close(self, claim: Claim, **changes: Any) -> None:
         item = self.items[claim.key]
         if item["owner"] == claim.owner:
-            item.update(status=Status.DELIVERED, contact_id=contact_id, location_id=location_id, steps=dict(steps))
+            item.update(changes)
             item.pop("claimed_until", None)
 
-    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None) -> None:
-        self._put_back(envelope, Status.PARKED, reason, "none", claim)
+    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None) -> None:
+        self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
 
-    def give_up(self, envelope: Envelope, *, reason: str, message_id: str, claim: Claim | None) -> bool:
-        return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim)
+    def give_up(
+        self,
+        envelope: Envelope,
+        *,
+        reason: str,
+        message_id: str,
+        claim: Claim | None,
+        progress: Progress | None = None,
+    ) -> bool:
+        return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
 
-    def _put_back(self, envelope: Envelope, status: Status, reason: str, message_id: str, claim: Claim | None) -> bool:
+    def _put_back(
+        self,
+        envelope: Envelope,
+        status: Status,
+        reason: str,
+        message_id: str,
+        claim: Claim | None,
+        progress: Progress | None,
+    ) -> bool:
         self._check()
         key = claim.key if claim else envelope.ledger_key
         item = self.items.get(key)
@@ -87,8 +118,10 @@ class FakeLedger:
             or (item["status"] is Status.UNDELIVERABLE and item["message_id"] != message_id)
         ):
             return False
-        item = self.items.setdefault(key, {})
+        item = self.items.setdefault(key, _new_item(self.now()))
         item.update(status=status, reason=reason, message_id=message_id)
+        if progress:
+            item["progress"] = progress
         item.pop("claimed_until", None)
         return True
 
@@ -148,50 +181,57 @@ class FakeSecret:
         return self.current()
 
 
-@dataclass(frozen=True)
-class Written:
-    """What the CRM answered."""
+def _new_item(now: float) -> dict[str, Any]:
+    return {"progress": Progress(), "first_seen_at": now}
 
-    contact_id: str
-    is_new: bool
-    source: str | None = ""
-    trace_id: str | None = "trace-1"
+
+class OpenDoor:
+    """An admission that lets everybody in; `error` is raised instead when there is one."""
+
+    error: Exception | None = None
+
+    def check(self, location_id: str) -> None:
+        if self.error:
+            raise self.error
 
 
 @dataclass
-class FakeContacts:
-    """A CRM that dedupes by e-mail, then phone. `failures` are raised first, one a call, by lead's e-mail or "*"."""
+class FakeVersions:
+    """A secret's versions as dicts; `failures` are raised first, one a call, by the method's name."""
 
-    contacts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
     failures: dict[str, list[Exception]] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    clock: Clock | None = None
-    seconds: float = 0.0
+    writes: list[str] = field(default_factory=list)
 
-    def upsert(self, location_id: str, fields: Mapping[str, str], *, deadline: float) -> Written:
-        self.calls.append("upsert")
-        if self.clock:
-            self.clock.time += self.seconds
-        self._fail(fields.get("email", ""))
-        for contact_id, contact in self.contacts.items():
-            for name in ("email", "phone"):
-                if name in fields and contact.get(name) == fields[name]:
-                    contact.update(fields)
-                    return Written(contact_id, False, contact.get("source", ""))
-        contact_id = f"contact-{len(self.contacts) + 1}"
-        self.contacts[contact_id] = dict(fields)
-        return Written(contact_id, True)
+    def labels(self) -> dict[str, str]:
+        self._fail("labels")
+        return dict(self.held)
 
-    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str:
-        self.calls.append("source_of")
-        return str(self.contacts[contact_id].get("source", ""))
+    def read(self, version_id: str) -> dict[str, Any] | None:
+        self._fail("read")
+        value: dict[str, Any] | None = copy.deepcopy(self.values.get(version_id))
+        return value
 
-    def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None:
-        self.calls.append("set_source")
-        self._fail("source")
-        self.contacts[contact_id]["source"] = source
+    def put(self, value: Any, *, version_id: str, label: str) -> None:
+        self._fail("put")
+        assert self.values.setdefault(version_id, copy.deepcopy(value)) == value, "a version's value never changes"
+        self.held[label] = version_id
+        self.writes.append(label)
 
-    def _fail(self, who: str) -> None:
-        for name in (who, "*"):
-            if self.failures.get(name):
-                raise self.failures[name].pop(0)
+    def move(self, label: str, *, to: str, away_from: str) -> bool:
+        self._fail("move")
+        if self.held.get(label) != away_from:
+            return False
+        self.held[label] = to
+        if label == "AWSCURRENT":
+            self.held["AWSPREVIOUS"] = away_from
+        return True
+
+    def unlabel(self, label: str) -> None:
+        self._fail("unlabel")
+        self.held.pop(label, None)
+
+    def _fail(self, method: str) -> None:
+        if self.failures.get(method):
+            raise self.failures[method].pop(0)

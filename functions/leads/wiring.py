@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leads.adapters.aws import Aws
 from leads.adapters.environment import Settings, in_lambda, in_snapshot, settings
@@ -19,12 +19,24 @@ from leads.adapters.secret_store import Secret
 from leads.adapters.telemetry import Telemetry
 from leads.core.errors import Misconfigured
 from leads.core.routes import RouteTable, parse_routes
+from leads.crm.admission import Admission
 from leads.crm.client import Client
 from leads.crm.contacts import Contacts
+from leads.crm.custom_fields import CustomFields
+from leads.crm.notes import Notes
+from leads.crm.tags import Tags
+from leads.crm.tasks import Tasks
 from leads.flow.deliver import Deliver
 from leads.flow.receive import Receive
 from leads.flow.retry import Retry
+from leads.flow.steps import Crm, Steps
 from leads.sources import REGISTRY
+
+if TYPE_CHECKING:
+    from leads.flow.rotate import Rotate
+
+# How long the retry function may wait for the CRM's rate limit, in seconds; for longer the lead waits in the queue.
+SHORT_WAIT = 2.0
 
 ROUTES_FILE = Path(__file__).parent.parent / "routes.toml"
 
@@ -45,23 +57,17 @@ class Parts:
         self.token_secret = secret(config.webhook_token_secret)
         self.sources = {"pinterest": REGISTRY["pinterest"](secret(config.pinterest_keys_secret))}
         self.queue = FailedLeadsQueue(self.sqs, config.failed_leads_queue_url)
-        http = HttpClient("contacts_api", now=now)
-        contacts = Contacts(Client(http, secret(config.contacts_secret), config.contacts_api_url))
+        self.http = HttpClient("contacts_api", now=now)
+        self.contacts_secret = secret(config.contacts_secret)
+        self.ledger = LedgerTable(aws.client("dynamodb"), config.ledger_table_name, now=now)
         self.routes = functools.cache(lambda: load_routes(routes_file))
-        self.deliver = Deliver(
-            sources=self.sources,
-            ledger=LedgerTable(aws.client("dynamodb"), config.ledger_table_name, now=now),
-            contacts=contacts,
-            routes=self.routes,
-            now=now,
-        )
 
     def receive(self) -> Receive:
-        """The webhook's verb."""
+        """The webhook's verb: it never waits for the CRM's rate limit."""
         return Receive(
             sources=self.sources,
             tokens=WebhookTokens(self.token_secret),
-            deliver=self.deliver,
+            deliver=self.deliver(patience=0.0),
             queue=self.queue,
             budget=self.config.inline_budget,
             waits=self.config.retry_waits,
@@ -71,16 +77,31 @@ class Parts:
         )
 
     def retry(self) -> Retry:
-        """The retry function's verb."""
+        """The retry function's verb: it waits for a turn that is near, and lets others pass meanwhile."""
         return Retry(
             sources=self.sources,
-            deliver=self.deliver,
+            deliver=self.deliver(patience=SHORT_WAIT),
             queue=self.queue,
             waits=self.config.retry_waits,
             now=self.now,
             sleep=time.sleep,
             # A generator of our own would repeat itself in every container restored from one snapshot.
             chance=secrets.SystemRandom().random,
+        )
+
+    def deliver(self, *, patience: float) -> Deliver:
+        """What both have in common. patience: seconds that a call may wait for the CRM's rate limit."""
+        admission = Admission(now=self.now, sleep=time.sleep, patience=patience)
+        client = Client(
+            self.http, self.contacts_secret, self.config.contacts_api_url, now=self.now, admission=admission
+        )
+        return Deliver(
+            sources=self.sources,
+            ledger=self.ledger,
+            steps=Steps(crm_over(client, self.config.custom_field_value_key, self.now)),
+            admission=admission,
+            routes=self.routes,
+            now=self.now,
         )
 
 
@@ -105,14 +126,28 @@ class WebhookTokens:
         return tokens
 
 
+def crm_over(client: Client, custom_value_key: str, now: Callable[[], float]) -> Crm:
+    """The CRM's resources, all of them over one client."""
+    return Crm(
+        contacts=Contacts(client, custom_value_key=custom_value_key),
+        tags=Tags(client),
+        notes=Notes(client),
+        tasks=Tasks(client),
+        custom_fields=CustomFields(client, now=now),
+    )
+
+
 def load_routes(file: Path) -> RouteTable:
     """The route table in a TOML file. Raises Misconfigured naming the file and what is wrong in it."""
     import tomllib
 
     try:
         document = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
+        # A number of thousands of digits is a plain ValueError.
         raise Misconfigured(f"{file.name} cannot be read: {error}") from None
+    except RecursionError:
+        raise Misconfigured(f"{file.name} cannot be read: it is nested too deeply") from None
     return parse_routes(document, place=file.name)
 
 
@@ -125,6 +160,21 @@ def iso_time(seconds: float) -> str:
 def parts() -> Parts:
     """This container's parts. Raises Misconfigured when the environment lacks something."""
     return Parts(settings())
+
+
+def rotation() -> Rotate:
+    """The rotation's verb, without anything that only leads need. Raises Misconfigured as `parts` does."""
+    from leads.adapters.secret_versions import SecretVersions
+    from leads.crm.oauth import OAuth
+    from leads.flow.rotate import Rotate
+
+    config = settings()
+    return Rotate(
+        versions=SecretVersions(Aws().lazily("secretsmanager"), config.contacts_secret),
+        tokens=OAuth(HttpClient("contacts_api", now=time.time), config.contacts_api_url, now=time.time),
+        now=time.time,
+        sleep=time.sleep,
+    )
 
 
 @functools.cache

@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 from leads.adapters.ledger_table import LedgerTable
 from leads.core.errors import TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Standing, Status
+from leads.core.ledger import UNKNOWN, Claim, Progress, Standing, Status
 from tests.fakes import Clock, FakeLedger
 from tests.integration.conftest import AwsAccount
 
+WRITTEN = Progress(contact_id="c1", location_id="l1", steps={"contact": "c1"}, remarks=("The phone was refused.",))
 ENVELOPE = Envelope(source="pinterest", account="1", lead_id="9", raw={}, received_at="", seal="a" * 64)
 
 
@@ -74,7 +75,7 @@ def test_a_claim_ends_with_its_time(ledger: Any, clock: Clock) -> None:
 
 def test_a_delivered_lead_is_never_claimed_again(ledger: Any, clock: Clock) -> None:
     """And the asker learns which contact it became."""
-    ledger.finish(claim(ledger, clock), contact_id="c1", location_id="l1", steps={"contact": "c1"})
+    ledger.finish(claim(ledger, clock), progress=WRITTEN)
     standing = refused(ledger, clock)
     assert (standing.status, standing.contact_id, standing.replayed) == (Status.DELIVERED, "c1", False)
 
@@ -83,6 +84,54 @@ def test_a_parked_lead_is_free(ledger: Any, clock: Clock) -> None:
     """Parking lets go of the claim."""
     ledger.park(ENVELOPE, reason="contacts_api_5xx", claim=claim(ledger, clock))
     claim(ledger, clock)
+
+
+def test_a_parked_lead_keeps_how_far_it_came(ledger: Any, clock: Clock) -> None:
+    """The next attempt does only what is missing, and looks before it repeats what may have happened."""
+    progress = Progress(contact_id="c1", location_id="l1", steps={"contact": "c1", "note": UNKNOWN}, remarks=("Hm.",))
+    first = claim(ledger, clock)
+    assert (first.progress, first.doubtful) == (Progress(), False)
+    ledger.park(ENVELOPE, reason="contacts_api_timeout", claim=first, progress=progress)
+    clock.time += 60
+    second = claim(ledger, clock)
+    assert (second.progress, second.doubtful, second.first_seen_at) == (progress, False, clock() - 60)
+    ledger.give_up(ENVELOPE, reason="rejected", message_id="m1", claim=second)
+    assert claim(ledger, clock).progress == progress
+
+
+def test_a_claim_left_behind_by_the_dead_is_doubtful(ledger: Any, clock: Clock) -> None:
+    """Nobody wrote down what the dead one did; parking ends the doubt, for it writes that down."""
+    claim(ledger, clock)
+    clock.time += 31
+    heir = claim(ledger, clock)
+    assert heir.doubtful
+    ledger.park(ENVELOPE, reason="x", claim=heir, progress=Progress())
+    assert not claim(ledger, clock).doubtful
+
+
+def test_of_two_heirs_one_claims_the_lead(aws: AwsAccount, clock: Clock) -> None:
+    """Both have read the same parked item; the second one's claim is for an item that is no more."""
+    ledger = LedgerTable(aws.dynamodb, aws.table, now=clock)
+    ledger.park(ENVELOPE, reason="x", claim=claim(ledger, clock))
+    others: list[Any] = []
+
+    def overtake(**_: Any) -> None:
+        if not others:
+            others.append(None)
+            others.append(LedgerTable(boto3.client("dynamodb", "us-east-1"), aws.table, now=clock))
+            others.append(claim(others[1], clock))
+
+    calls: list[str] = []
+    aws.dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    aws.dynamodb.meta.events.register("before-call.dynamodb", lambda **_: overtake() if len(calls) == 2 else None)
+    assert refused(ledger, clock).status is Status.CLAIMED
+
+
+def test_an_unwanted_lead_is_remembered(ledger: Any, clock: Clock) -> None:
+    """The user's routes filtered it out: done with, and a resend meets that."""
+    ledger.ignore(claim(ledger, clock), reason="filtered_out")
+    standing = refused(ledger, clock)
+    assert (standing.status, standing.reason) == (Status.IGNORED, "filtered_out")
 
 
 def test_a_verdict_binds_its_own_message_only(ledger: Any, clock: Clock) -> None:
@@ -105,7 +154,7 @@ def test_parking_without_a_claim_never_overwrites_an_owner_or_a_delivery(ledger:
     mine = claim(ledger, clock)
     ledger.park(ENVELOPE, reason="cannot_decrypt", claim=None)
     assert refused(ledger, clock).status is Status.CLAIMED
-    ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+    ledger.finish(mine, progress=WRITTEN)
     ledger.park(ENVELOPE, reason="cannot_decrypt", claim=None)
     assert refused(ledger, clock).status is Status.DELIVERED
 
@@ -115,7 +164,7 @@ def test_an_owner_whose_claim_passed_on_changes_nothing_any_more(ledger: Any, cl
     late = claim(ledger, clock)
     clock.time += 31
     claim(ledger, clock)
-    ledger.finish(late, contact_id="c1", location_id="l1", steps={})
+    ledger.finish(late, progress=WRITTEN)
     ledger.park(ENVELOPE, reason="x", claim=late)
     assert refused(ledger, clock).status is Status.CLAIMED
 
@@ -139,7 +188,7 @@ def test_a_table_that_does_not_answer_is_a_reason_to_try_again(aws: AwsAccount, 
     ledger = LedgerTable(client, "no-such-table", now=clock)
     for call in (
         lambda: ledger.claim(lead(), until=clock() + 1, message_id=""),
-        lambda: ledger.finish(Claim("k", "o"), contact_id="c", location_id="l", steps={}),
+        lambda: ledger.finish(Claim(key="k", owner="o"), progress=WRITTEN),
         lambda: ledger.park(ENVELOPE, reason="x", claim=None),
     ):
         with pytest.raises(TryAgain) as caught:
@@ -152,7 +201,7 @@ def test_a_happy_lead_costs_two_writes_and_leaves_a_readable_item(aws: AwsAccoun
     calls: list[str] = []
     aws.dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
     ledger = LedgerTable(aws.dynamodb, aws.table, now=clock)
-    ledger.finish(claim(ledger, clock), contact_id="c1", location_id="l1", steps={"contact": "c1"})
+    ledger.finish(claim(ledger, clock), progress=WRITTEN)
     assert calls == ["TransactWriteItems", "UpdateItem"]
     item = aws.ledger()["pinterest#1#9"]
     assert {name: next(iter(value.values())) for name, value in item.items() if name != "claim_owner"} == {
@@ -161,6 +210,7 @@ def test_a_happy_lead_costs_two_writes_and_leaves_a_readable_item(aws: AwsAccoun
         "contact_id": "c1",
         "location_id": "l1",
         "steps": {"contact": {"S": "c1"}},
+        "remarks": [{"S": "The phone was refused."}],
         "attempts": "1",
         "first_seen_at": "2027-01-15T08:00:00.000+00:00",
         "updated_at": "2027-01-15T08:00:00.000+00:00",
@@ -171,7 +221,7 @@ def test_a_happy_lead_costs_two_writes_and_leaves_a_readable_item(aws: AwsAccoun
 def test_a_finished_lead_stays_finished_when_its_owner_did_not_hear_of_it(ledger: Any, clock: Clock) -> None:
     """The finish was applied and its answer lost; putting the lead back must not undo it."""
     mine = claim(ledger, clock)
-    ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+    ledger.finish(mine, progress=WRITTEN)
     ledger.park(ENVELOPE, reason="ledger_unavailable", claim=mine)
     assert refused(ledger, clock).status is Status.DELIVERED
 
@@ -198,5 +248,5 @@ def test_a_finish_outlasts_the_transaction_of_a_second_delivery(
     mine = claim(LedgerTable(aws.dynamodb, aws.table, now=clock), clock)
     ledger = LedgerTable(Conflicting(aws.dynamodb, conflicts), aws.table, now=clock)
     with nullcontext() if finished else pytest.raises(TryAgain, match="ledger_unavailable"):
-        ledger.finish(mine, contact_id="c1", location_id="l1", steps={})
+        ledger.finish(mine, progress=WRITTEN)
     assert (aws.ledger()["pinterest#1#9"]["status"]["S"] == "delivered") is finished

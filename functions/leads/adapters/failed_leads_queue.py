@@ -59,6 +59,7 @@ def _entry(parking: Parking, number: str) -> dict[str, Any]:
         "Id": number,
         "MessageBody": body_of(parking.envelope),
         "DelaySeconds": parking.delay,
+        "MessageGroupId": parking.group_id,
         "MessageAttributes": {
             "reason": {"DataType": "String", "StringValue": parking.reason},
             "attempt": {"DataType": "Number", "StringValue": str(parking.attempt)},

@@ -5,34 +5,36 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from leads.adapters import ledger_item
 from leads.adapters.aws import AwsError, error_code
 from leads.core.errors import TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, Status
 
 KEPT_SECONDS = 90 * 86_400
 
-# A lead may be claimed when nobody holds it: it is new, parked, left behind by a dead owner, or was given
-# up on as another message than this one (a redriven message is a new message and gets a new chance).
-_FREE = (
-    "attribute_not_exists(pk) OR #status = :parked OR (#status = :claimed AND claimed_until < :now_ms)"
-    " OR (#status = :undeliverable AND message_id <> :message_id)"
-)
 _CLAIM = (
     "SET #status = :claimed, claim_owner = :owner, claimed_until = :until_ms, updated_at = :now,"
     " first_seen_at = if_not_exists(first_seen_at, :now), expires_at = :expires ADD attempts :one REMOVE reason"
 )
+# A first claim takes new leads only: its refusal brings the item along, and with it what earlier attempts did.
+_NEW = "attribute_not_exists(pk)"
+# The second claim is for the item as it was read; each change of it changes one of these.
+_UNCHANGED = "#status = :seen_status AND updated_at = :seen_at AND attempts = :seen_attempts"
+_NEVER_CLAIMED = "#status = :seen_status AND updated_at = :seen_at AND attribute_not_exists(attempts)"
 _FINISH = (
-    "SET #status = :delivered, contact_id = :contact, location_id = :location, steps = :steps,"
+    "SET #status = :status, contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks,"
     " updated_at = :now REMOVE claimed_until, message_id, reason"
 )
+_IGNORE = "SET #status = :status, reason = :reason, updated_at = :now REMOVE claimed_until, message_id"
 _PUT_BACK = (
     "SET #status = :status, reason = :reason, message_id = :message_id, updated_at = :now,"
-    " first_seen_at = if_not_exists(first_seen_at, :now), expires_at = :expires REMOVE claimed_until"
+    " first_seen_at = if_not_exists(first_seen_at, :now), expires_at = :expires{progress} REMOVE claimed_until"
 )
+_PROGRESS = ", contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks"
 # Whoever could not claim a lead must not overwrite what its owner, or a finished delivery, has written.
 _NOBODYS = "attribute_not_exists(pk) OR #status = :parked OR (#status = :undeliverable AND message_id <> :message_id)"
 _OURS = "claim_owner = :owner"
@@ -52,30 +54,90 @@ class LedgerTable:
         self._now = now
 
     def claim(self, lead: Lead, *, until: float, message_id: str) -> Claim | Standing:
-        """The lead for us alone until `until` (epoch seconds), or how it stands. One call.
+        """The lead for us alone until `until` (epoch seconds), or how it stands. One call for a new lead, else two.
 
         Raises TryAgain(ledger_unavailable) when the table does not answer.
         """
-        owner = secrets.token_hex(8)
         now = self._now()
+        claim = Claim(key=lead.ledger_key, owner=secrets.token_hex(8), first_seen_at=now)
+        seen = self._try_to_claim(lead, claim, until, _NEW, {})
+        if isinstance(seen, Standing):
+            return seen
+        if seen is None:
+            return claim
+        if not ledger_item.is_free(seen, now=now, message_id=message_id):
+            return ledger_item.standing(seen)
+        condition = _UNCHANGED if "attempts" in seen else _NEVER_CLAIMED
+        seen_now = self._try_to_claim(lead, claim, until, condition, seen)
+        if isinstance(seen_now, Standing):
+            return seen_now
+        return ledger_item.resumed(claim, seen) if seen_now is None else ledger_item.standing(seen_now)
+
+    def finish(self, claim: Claim, *, progress: Progress) -> None:
+        """Records a delivered lead; when the claim has passed to somebody else, theirs is the record.
+
+        Raises TryAgain(ledger_unavailable).
+        """
+        values = {
+            ":status": {"S": Status.DELIVERED},
+            ":owner": {"S": claim.owner},
+            ":now": {"S": _iso(self._now())},
+        }
+        self._update(claim.key, _FINISH, _OURS, values | ledger_item.values(progress))
+
+    def ignore(self, claim: Claim, *, reason: str) -> None:
+        """Records a lead that the user's routes do not want. Raises TryAgain(ledger_unavailable)."""
+        values = {
+            ":status": {"S": Status.IGNORED},
+            ":reason": {"S": reason},
+            ":owner": {"S": claim.owner},
+            ":now": {"S": _iso(self._now())},
+        }
+        self._update(claim.key, _IGNORE, _OURS, values)
+
+    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None) -> None:
+        """Records why a lead waits, how far it came, and lets go of the claim. Raises TryAgain(ledger_unavailable)."""
+        self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
+
+    def give_up(
+        self,
+        envelope: Envelope,
+        *,
+        reason: str,
+        message_id: str,
+        claim: Claim | None,
+        progress: Progress | None = None,
+    ) -> bool:
+        """Records that this message will not be delivered; False when that was known before.
+
+        Raises TryAgain(ledger_unavailable).
+        """
+        return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
+
+    def _try_to_claim(
+        self, lead: Lead, claim: Claim, until: float, condition: str, seen: ledger_item.Item
+    ) -> ledger_item.Item | Standing | None:
+        """None when the lead is ours; else the item as it stands, or why that does not matter."""
+        now = self._now()
+        values = {
+            ":claimed": {"S": Status.CLAIMED},
+            ":owner": {"S": claim.owner},
+            ":now": {"S": _iso(now)},
+            ":until_ms": {"N": str(int(until * 1000))},
+            ":expires": {"N": str(int(now) + KEPT_SECONDS)},
+            ":one": {"N": "1"},
+        }
+        if seen:
+            values |= {":seen_status": seen["status"], ":seen_at": seen["updated_at"]}
+        if "attempts" in seen:
+            values[":seen_attempts"] = seen["attempts"]
         update = {
             "TableName": self._table,
             "Key": {"pk": {"S": lead.ledger_key}},
             "UpdateExpression": _CLAIM,
-            "ConditionExpression": _FREE,
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": {"#status": "status"},
-            "ExpressionAttributeValues": {
-                ":claimed": {"S": Status.CLAIMED},
-                ":parked": {"S": Status.PARKED},
-                ":undeliverable": {"S": Status.UNDELIVERABLE},
-                ":owner": {"S": owner},
-                ":message_id": {"S": message_id or "none"},
-                ":now": {"S": _iso(now)},
-                ":now_ms": {"N": str(int(now * 1000))},
-                ":until_ms": {"N": str(int(until * 1000))},
-                ":expires": {"N": str(int(now) + KEPT_SECONDS)},
-                ":one": {"N": "1"},
-            },
+            "ExpressionAttributeValues": values,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
@@ -85,53 +147,34 @@ class LedgerTable:
             else:
                 self._client.update_item(**update)
         except AwsError as error:
-            return self._standing(lead, error)
-        return Claim(lead.ledger_key, owner)
+            return _met(error)
+        return None
 
-    def finish(self, claim: Claim, *, contact_id: str, location_id: str, steps: Mapping[str, str]) -> None:
-        """Records a delivered lead; when the claim has passed to somebody else, theirs is the record.
-
-        Raises TryAgain(ledger_unavailable).
-        """
-        self._update(
-            claim.key,
-            _FINISH,
-            _OURS,
-            {
-                ":delivered": {"S": Status.DELIVERED},
-                ":contact": {"S": contact_id},
-                ":location": {"S": location_id},
-                ":steps": {"M": {name: {"S": state} for name, state in steps.items()}},
-                ":owner": {"S": claim.owner},
-                ":now": {"S": _iso(self._now())},
-            },
-        )
-
-    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None) -> None:
-        """Records why a lead waits and lets go of the claim. Raises TryAgain(ledger_unavailable)."""
-        self._put_back(envelope, Status.PARKED, reason, "none", claim)
-
-    def give_up(self, envelope: Envelope, *, reason: str, message_id: str, claim: Claim | None) -> bool:
-        """Records that this message will not be delivered; False when that was known before.
-
-        Raises TryAgain(ledger_unavailable).
-        """
-        return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim)
-
-    def _put_back(self, envelope: Envelope, status: Status, reason: str, message_id: str, claim: Claim | None) -> bool:
+    def _put_back(
+        self,
+        envelope: Envelope,
+        status: Status,
+        reason: str,
+        message_id: str,
+        claim: Claim | None,
+        progress: Progress | None,
+    ) -> bool:
         now = self._now()
-        values = {
+        values: dict[str, Any] = {
             ":status": {"S": status},
             ":reason": {"S": reason},
             ":message_id": {"S": message_id},
             ":now": {"S": _iso(now)},
             ":expires": {"N": str(int(now) + KEPT_SECONDS)},
         }
+        expression = _PUT_BACK.format(progress=_PROGRESS if progress else "")
+        if progress:
+            values |= ledger_item.values(progress)
         if claim:
             owned = {":owner": {"S": claim.owner}, ":claimed": {"S": Status.CLAIMED}}
-            return self._update(claim.key, _PUT_BACK, _STILL_OURS, values | owned)
+            return self._update(claim.key, expression, _STILL_OURS, values | owned)
         nobodys = {":parked": {"S": Status.PARKED}, ":undeliverable": {"S": Status.UNDELIVERABLE}}
-        return self._update(envelope.ledger_key, _PUT_BACK, _NOBODYS, values | nobodys)
+        return self._update(envelope.ledger_key, expression, _NOBODYS, values | nobodys)
 
     def _update(self, key: str, expression: str, condition: str, values: dict[str, Any]) -> bool:
         for tries_left in reversed(range(_CONFLICT_TRIES)):
@@ -168,33 +211,28 @@ class LedgerTable:
             "ExpressionAttributeValues": {":lead_key": {"S": lead.ledger_key}},
         }
 
-    def _standing(self, lead: Lead, error: Exception) -> Standing:
-        """How the lead stands, out of the refusal of our claim."""
-        response: dict[str, Any] = getattr(error, "response", {})
-        code = error_code(error)
-        if code == "ConditionalCheckFailedException":
-            return _of_item(response.get("Item", {}))
-        if code != "TransactionCanceledException":
-            raise _unavailable(error) from None
+
+def _met(error: Exception) -> ledger_item.Item | Standing:
+    """What the refusal of a claim says: the item that is there, or a standing without one."""
+    response: dict[str, Any] = getattr(error, "response", {})
+    code = error_code(error)
+    if code == "ConditionalCheckFailedException":
+        return _item(response.get("Item"))
+    if code == "TransactionCanceledException":
         reasons = response.get("CancellationReasons") or [{}]
         codes = [reason.get("Code", "") for reason in reasons]
         if codes[0] == "ConditionalCheckFailed":
-            return _of_item(reasons[0].get("Item", {}))
+            return _item(reasons[0].get("Item"))
         if codes[-1] == "ConditionalCheckFailed":
             return Standing(status=Status.IGNORED, replayed=True)
         if "TransactionConflict" in codes:
             return Standing(status=Status.CLAIMED)
-        raise _unavailable(error) from None
+    raise _unavailable(error) from None
 
 
-def _of_item(item: Mapping[str, Any]) -> Standing:
-    until = item.get("claimed_until", {}).get("N")
-    return Standing(
-        status=Status(item.get("status", {}).get("S", Status.CLAIMED)),
-        reason=item.get("reason", {}).get("S", ""),
-        contact_id=item.get("contact_id", {}).get("S"),
-        claimed_until=int(until) / 1000 if until else None,
-    )
+def _item(item: ledger_item.Item | None) -> ledger_item.Item | Standing:
+    # Without an item it was removed between the two claims, which only its time to live can do: try again.
+    return item or Standing(status=Status.CLAIMED)
 
 
 def _unavailable(error: BaseException) -> TryAgain:

@@ -22,7 +22,7 @@ _BY_STATUS = {
     "undeliverable": "LeadsUndeliverable",
     "refused": "LeadsRefused",
 }
-# How an outcome's reason begins → the metric that counts it besides.
+# An outcome's reason, or how it begins where that ends in _ → the metric that counts it besides.
 _BY_REASON = (
     ("cannot_decrypt", "DecryptFailures"),
     ("rate_limited", "ContactsApiThrottled"),
@@ -30,16 +30,18 @@ _BY_REASON = (
     ("contacts_api_", "ContactsApiErrors"),
     ("rejected_by_contacts_api", "ContactsApiErrors"),
     ("contacts_api_unauthorized", "ContactsApiUnauthorized"),
+    # A new token alone does not cure these: they take other rights, another location, or a newer version of this app.
+    ("contacts_api_unauthorized_", "ContactsApiForbidden"),
     ("misconfigured", "Misconfigured"),
     ("ledger_unavailable", "LedgerErrors"),
     ("unexpected_error", "UnexpectedErrors"),
 )
 _QUIET = ("delivered", "duplicate", "ignored", "requeued")
-_UNSAID = (None, "", False)
+_UNSAID: tuple[object, ...] = (None, "", False, ())
 
 
 class Telemetry:
-    """One log line per lead, one EMF line per source; `service` names the function in the log."""
+    """One log line per lead, one EMF line per source and route; `service` names the function in the log."""
 
     def __init__(self, service: str, level: str) -> None:
         # Every line is written here, so saying where is noise.
@@ -51,17 +53,17 @@ class Telemetry:
 
         rejected: source → how many items it sent that could not be a lead.
         """
-        by_source: dict[str, dict[str, list[float]]] = {}
+        sums: dict[tuple[str, str], dict[str, list[float]]] = {}
         for outcome in outcomes:
             self._log(outcome)
-            counts = by_source.setdefault(outcome.source, {})
+            counts = sums.setdefault((outcome.source, outcome.route), {})
             for name, value in _measures(outcome, received):
                 counts.setdefault(name, []).append(value)
         for source, count in (rejected or {}).items():
             if count:
-                by_source.setdefault(source, {})["WebhooksRejected"] = [float(count)]
-        for source, counts in by_source.items():
-            self._emit(source, counts)
+                sums.setdefault((source, ""), {})["WebhooksRejected"] = [float(count)]
+        for (source, route), counts in sums.items():
+            self._emit(source, counts, route)
 
     def problem(self, message: str, source: str, metric: str, **facts: Any) -> None:
         """An error line about the app itself, not about one lead, and its metric."""
@@ -81,13 +83,17 @@ class Telemetry:
         if outcome.misconfigured or outcome.reason == "unexpected_error" or outcome.status == "refused":
             write = self._logger.error
         else:
-            write = self._logger.info if outcome.status in _QUIET else self._logger.warning
+            is_plain = outcome.status in _QUIET and not outcome.remarks
+            write = self._logger.info if is_plain else self._logger.warning
         write("lead %s", outcome.status, extra=facts)
 
-    def _emit(self, source: str, counts: Mapping[str, list[float]]) -> None:
+    def _emit(self, source: str, counts: Mapping[str, list[float]], route: str = "") -> None:
         if not counts:
             return
         self._metrics.add_dimension("source", source)
+        if route:
+            # For Logs Insights. As a dimension every route would cost as much as the whole app does in metrics.
+            self._metrics.add_metadata("route", route)
         for name, values in counts.items():
             if name == "DeliveryLatency":
                 for value in values:
@@ -107,8 +113,10 @@ def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
     if outcome.status in _BY_STATUS and not outcome.repeated:
         yield _BY_STATUS[outcome.status], 1
     if not outcome.repeated:
-        for beginning, name in _BY_REASON:
-            if outcome.reason.startswith(beginning):
+        for reason, name in _BY_REASON:
+            if outcome.reason == reason or (reason.endswith("_") and outcome.reason.startswith(reason)):
                 yield name, 1
+    if outcome.remarks:
+        yield "ContactRemarks", len(outcome.remarks)
     if outcome.latency is not None:
         yield "DeliveryLatency", outcome.latency * 1000

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
+# The state of a step that may have happened: whoever goes on must look before doing it again.
+UNKNOWN = "unknown"
+
 
 class Status(StrEnum):
     """A ledger item's `status`."""
@@ -17,11 +20,32 @@ class Status(StrEnum):
     IGNORED = "ignored"
 
 
-class Claim(msgspec.Struct, frozen=True):
-    """Ours to deliver until the claim expires; `owner` is a token nobody else has."""
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a lead's delivery has come, all attempts together.
+
+    steps: step → the id of what it made, `done`, or UNKNOWN; a step that is not named did not happen.
+    remarks: sentences about what the CRM did not take as sent; they name fields, never a person's data.
+    """
+
+    contact_id: str = ""
+    location_id: str = ""
+    steps: dict[str, str] = {}
+    remarks: tuple[str, ...] = ()
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Ours to deliver until the claim expires; `owner` is a token nobody else has.
+
+    progress: what earlier attempts have recorded.
+    doubtful: an earlier owner died without a word, so any step that is not recorded may have happened.
+    first_seen_at: seconds since the epoch at which the ledger first heard of the lead.
+    """
 
     key: str
     owner: str
+    progress: Progress = Progress()
+    doubtful: bool = False
+    first_seen_at: float = 0.0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

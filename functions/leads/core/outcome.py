@@ -15,6 +15,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         trying again cannot help.
     repeated: a verdict that was known before, met again on the message's way to the dead-letter queue.
     wait: seconds until the next attempt, once that is decided.
+    route: the name of the route that took the lead; remarks: what the CRM did not take as it was sent, in sentences
+        that name fields and never a person's data.
     latency: seconds from the person's submission to the written contact.
     """
 
@@ -26,6 +28,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     contact_id: str | None = None
     location_id: str | None = None
+    route: str = ""
+    remarks: tuple[str, ...] = ()
     is_new_contact: bool | None = None
     is_test: bool = False
     trace_id: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from leads.core.errors import Undeliverable
 from leads.core.lead import Envelope
 
 VERSION = 1
+
+_NOT_IN_GROUPS = re.compile(r"[^!-~]")
 
 
 class ParkedLead(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,12 +27,26 @@ class ParkedLead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parking(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to send: the sealed lead, the reason, attempts so far, seconds until it shows up."""
+    """One message to send: the sealed lead, the reason, attempts so far, seconds until it shows up.
+
+    group: whose lead it is: the CRM location where that is known, "" for the source's account. SQS serves the groups
+        of a queue in turn, so that the backlog of one does not hold up the others.
+    """
 
     envelope: Envelope
     reason: str
     attempt: int
     delay: int = 0
+    group: str = ""
+
+    @property
+    def group_id(self) -> str:
+        """The message's group as SQS takes it: up to 128 letters, digits and punctuation marks.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+        """
+        group = self.group or f"{self.envelope.source}:{self.envelope.account}"
+        return _NOT_IN_GROUPS.sub("_", group)[:128]
 
 
 def body_of(envelope: Envelope) -> str:

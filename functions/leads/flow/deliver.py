@@ -1,4 +1,4 @@
-"""Deliver one lead: claim it in the ledger, write the contact, record what happened."""
+"""Deliver one lead: find its route, claim it in the ledger, take its steps, record what happened."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from leads.core.contact import contact_from
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, place_of
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, Status
 from leads.core.outcome import Outcome
-from leads.core.routes import RouteTable
+from leads.core.plan import Plan, is_wanted, plan_for
+from leads.core.routes import Route, RouteTable
+from leads.flow.steps import Steps
 
 # How soon to look again at a lead that somebody else is delivering right now, in seconds.
 SHORT_DELAY = 5
@@ -34,34 +35,29 @@ class Ledger(Protocol):
 
     def claim(self, lead: Lead, *, until: float, message_id: str) -> Claim | Standing: ...
 
-    def finish(self, claim: Claim, *, contact_id: str, location_id: str, steps: Mapping[str, str]) -> None: ...
+    def finish(self, claim: Claim, *, progress: Progress) -> None: ...
 
-    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None) -> None: ...
+    def ignore(self, claim: Claim, *, reason: str) -> None: ...
 
-    def give_up(self, envelope: Envelope, *, reason: str, message_id: str, claim: Claim | None) -> bool: ...
+    def park(
+        self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None
+    ) -> None: ...
+
+    def give_up(
+        self,
+        envelope: Envelope,
+        *,
+        reason: str,
+        message_id: str,
+        claim: Claim | None,
+        progress: Progress | None = None,
+    ) -> bool: ...
 
 
-class WrittenContact(Protocol):
-    """What the CRM answered to a written contact."""
+class Admission(Protocol):
+    """Who may be called now: raises TryAgain for a location that is throttled or down."""
 
-    @property
-    def contact_id(self) -> str: ...
-    @property
-    def is_new(self) -> bool: ...
-    @property
-    def source(self) -> str | None: ...
-    @property
-    def trace_id(self) -> str | None: ...
-
-
-class Contacts(Protocol):
-    """The CRM's contacts. Raises TryAgain or Undeliverable by the table of fates."""
-
-    def upsert(self, location_id: str, fields: Mapping[str, str], *, deadline: float) -> WrittenContact: ...
-
-    def source_of(self, location_id: str, contact_id: str, *, deadline: float) -> str: ...
-
-    def set_source(self, location_id: str, contact_id: str, source: str, *, deadline: float) -> None: ...
+    def check(self, location_id: str) -> None: ...
 
 
 class Deliver:
@@ -72,13 +68,15 @@ class Deliver:
         *,
         sources: Mapping[str, Source],
         ledger: Ledger,
-        contacts: Contacts,
+        steps: Steps,
+        admission: Admission,
         routes: Callable[[], RouteTable],
         now: Callable[[], float],
     ) -> None:
         self._sources = sources
         self._ledger = ledger
-        self._contacts = contacts
+        self._steps = steps
+        self._admission = admission
         self._routes = routes
         self._now = now
 
@@ -104,28 +102,74 @@ class Deliver:
             is_test=envelope.is_test,
         )  # fmt: skip
         claim: Claim | None = None
+        progress: Progress | None = None
         try:
             if self._now() >= deadline:
                 return msgspec.structs.replace(outcome, reason="out_of_time", counts=False)
             lead = self._source(envelope.source).open(envelope)
             outcome = msgspec.structs.replace(outcome, account=lead.account)
+            table, route = self._route(lead)
+            outcome = msgspec.structs.replace(outcome, route=route.name, location_id=route.location)
+            unwanted = is_wanted(lead, route, table.defaults, now=self._now())
+            plan = None if unwanted else self._plan(lead, route, table, envelope)
             standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if isinstance(standing, Standing):
                 return self._met(standing, outcome)
             claim = standing
-            return self._write(lead, claim, outcome, deadline)
+            if plan is None:
+                self._ledger.ignore(claim, reason=unwanted)
+                return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=unwanted)
+            taken = self._steps.take(plan, claim, deadline=deadline)
+            progress = taken.progress
+            outcome = msgspec.structs.replace(outcome, contact_id=progress.contact_id or None, trace_id=taken.trace_id)
+            if taken.failure is not None:
+                raise taken.failure
+            at = self._now()
+            self._ledger.finish(claim, progress=progress)
+            return msgspec.structs.replace(
+                outcome,
+                status=Status.DELIVERED,
+                is_new_contact=taken.is_new_contact,
+                remarks=progress.remarks,
+                latency=_latency(lead, at),
+            )
         except Exception as error:
             failed = _failure(outcome, error)
+        if claim is None and message_id and not failed.counts:
+            # A lead that is only waiting for its turn leaves no trace; there may be thousands of them.
+            return failed
         is_over = failed.hopeless or (is_last and failed.counts)
         status = Status.UNDELIVERABLE if is_over and message_id else Status.PARKED
         failed = msgspec.structs.replace(failed, status=status)
-        return self._record(envelope, failed, claim, message_id)
+        return self._record(envelope, failed, claim, message_id, progress)
 
     def _source(self, name: str) -> Source:
         source = self._sources.get(name)
         if source is None:
             raise Undeliverable("unknown_source", f"this app has no source named {name!r}")
         return source
+
+    def _route(self, lead: Lead) -> tuple[RouteTable, Route]:
+        table = self._routes()
+        route = table.match(lead)
+        if route is None:
+            raise TryAgain("no_route", "no route in routes.toml takes this lead")
+        return table, route
+
+    def _plan(self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope) -> Plan:
+        """What the lead becomes. The same in every attempt, as all times in it count from when the lead was left."""
+        label = self._sources[lead.source].label
+        plan = plan_for(lead, route, table.defaults, source_label=label, now=self._received_at(envelope))
+        if not plan.fields:
+            raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
+        self._admission.check(plan.location_id)
+        return plan
+
+    def _received_at(self, envelope: Envelope) -> float:
+        try:
+            return dt.datetime.fromisoformat(envelope.received_at).timestamp()
+        except ValueError:
+            return self._now()
 
     def _met(self, standing: Standing, outcome: Outcome) -> Outcome:
         """The lead is not ours to deliver: done already, given up on, or in somebody else's hands."""
@@ -140,63 +184,24 @@ class Deliver:
             return replace(outcome, status=Status.UNDELIVERABLE, reason=standing.reason, repeated=True)
         return replace(outcome, status="duplicate", contact_id=standing.contact_id)
 
-    def _write(self, lead: Lead, claim: Claim, outcome: Outcome, deadline: float) -> Outcome:
-        table = self._routes()
-        route = table.match(lead)
-        if route is None:
-            raise TryAgain("no_route", "no route in routes.toml takes this lead")
-        today = dt.datetime.fromtimestamp(self._now(), dt.UTC).date()
-        contact = contact_from(lead.answers, phone_region=table.defaults.phone_region, today=today)
-        if not contact.fields:
-            raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
-        written = self._contacts.upsert(route.location, contact.fields, deadline=deadline)
-        steps: dict[str, str] = {"contact": written.contact_id}
-        if self._lacks_source(route.location, written, deadline):
-            steps["source"] = self._set_source(route.location, written.contact_id, lead, deadline)
-        at = self._now()
-        self._ledger.finish(claim, contact_id=written.contact_id, location_id=route.location, steps=steps)
-        return msgspec.structs.replace(
-            outcome,
-            status=Status.DELIVERED,
-            contact_id=written.contact_id,
-            location_id=route.location,
-            is_new_contact=written.is_new,
-            trace_id=written.trace_id,
-            latency=_latency(lead, at),
-        )
-
-    def _lacks_source(self, location_id: str, written: WrittenContact, deadline: float) -> bool:
-        """Whether nothing says where the contact came from; where an answer leaves it open, the record decides."""
-        if written.is_new:
-            return True
-        if written.source is not None:
-            return not written.source
-        try:
-            return not self._contacts.source_of(location_id, written.contact_id, deadline=deadline)
-        except Undeliverable:
-            return False
-
-    def _set_source(self, location_id: str, contact_id: str, lead: Lead, deadline: float) -> str:
-        """Names the source on a contact that has none; an upsert would overwrite the one it has.
-
-        A CRM that refuses just this keeps a contact without a source: no reason to hold the lead back.
-        """
-        label = self._sources[lead.source].label
-        try:
-            self._contacts.set_source(location_id, contact_id, label, deadline=deadline)
-        except Undeliverable as refused:
-            return refused.reason
-        return "done"
-
-    def _record(self, envelope: Envelope, failed: Outcome, claim: Claim | None, message_id: str) -> Outcome:
+    def _record(
+        self,
+        envelope: Envelope,
+        failed: Outcome,
+        claim: Claim | None,
+        message_id: str,
+        progress: Progress | None,
+    ) -> Outcome:
         """Lets go of the claim and notes the reason; a ledger that fails must not cost the lead its parking."""
         if claim is None and failed.reason == "ledger_unavailable":
             return failed
         try:
             if failed.status is Status.UNDELIVERABLE:
-                is_news = self._ledger.give_up(envelope, reason=failed.reason, message_id=message_id, claim=claim)
+                is_news = self._ledger.give_up(
+                    envelope, reason=failed.reason, message_id=message_id, claim=claim, progress=progress
+                )
                 return msgspec.structs.replace(failed, repeated=not is_news)
-            self._ledger.park(envelope, reason=failed.reason, claim=claim)
+            self._ledger.park(envelope, reason=failed.reason, claim=claim, progress=progress)
         except LeadError:
             pass
         return failed
@@ -214,7 +219,7 @@ def _failure(outcome: Outcome, error: Exception) -> Outcome:
         # A fault of ours: the type and the place are safe to tell, the message may quote the lead.
         return msgspec.structs.replace(outcome, reason="unexpected_error", detail=place_of(error))
     return msgspec.structs.replace(
-        outcome, reason=error.reason, detail=error.detail, trace_id=error.trace_id, **changes
+        outcome, reason=error.reason, detail=error.detail, trace_id=error.trace_id or outcome.trace_id, **changes
     )
 
 

@@ -160,6 +160,7 @@ class Receive:
                 reason=outcome.reason,
                 attempt=int(outcome.counts),
                 delay=self._delay(outcome),
+                group=outcome.location_id or "",
             )
             for envelope, outcome in zip(leads, outcomes, strict=True)
             if not outcome.is_final

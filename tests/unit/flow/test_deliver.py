@@ -7,28 +7,33 @@ from typing import Any
 import pytest
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.core.ledger import Progress
 from leads.core.outcome import Outcome
-from leads.core.routes import RouteTable
+from leads.core.routes import Condition, Route, RouteTable
 from leads.flow.deliver import Deliver
+from leads.flow.steps import Steps
 from leads.sources.pinterest import Pinterest
 from tests import leads_made
-from tests.fakes import LOCATION, ROUTES, Clock, FakeContacts, FakeLedger, FakeSecret
+from tests.crm_wire import Wire, crm_over
+from tests.fakes import LOCATION, ROUTES, Clock, FakeLedger, FakeSecret, OpenDoor
 
 
 class World:
-    """A deliverer and everything around it."""
+    """A deliverer and everything around it; the CRM is the sandbox."""
 
     def __init__(self, routes: RouteTable = ROUTES) -> None:
         self.clock = Clock()
         self.ledger = FakeLedger(self.clock)
-        self.contacts = FakeContacts()
+        self.wire = Wire()
+        self.door = OpenDoor()
         self.secret = FakeSecret(leads_made.keys_secret())
         self.source = Pinterest(self.secret)
         self.routes = routes
         self.deliver = Deliver(
             sources={"pinterest": self.source},
             ledger=self.ledger,
-            contacts=self.contacts,
+            steps=Steps(crm_over(self.wire, now=self.clock)),
+            admission=self.door,
             routes=lambda: self.routes,
             now=self.clock,
         )
@@ -41,6 +46,19 @@ class World:
     def item(self, lead_id: str) -> dict[str, Any]:
         return self.ledger.items[f"pinterest#{leads_made.ACCOUNT}#{lead_id}"]
 
+    def contact(self) -> dict[str, Any]:
+        """The only contact there is."""
+        [contact] = self.wire.contacts()
+        return contact
+
+    def add_contact(self, **values: Any) -> str:
+        """A contact that was there before; gives its id."""
+        return self.wire.sandbox.api.directory.create(LOCATION, values).id
+
+    def refuse(self, **fault: Any) -> None:
+        """Orders a 422 of the CRM."""
+        self.wire.sandbox.add_fault(status=422, **fault)
+
 
 @pytest.fixture
 def world() -> World:
@@ -48,42 +66,37 @@ def world() -> World:
 
 
 def test_a_lead_becomes_a_contact_and_the_ledger_says_so(world: World) -> None:
-    """Delivered: the contact exists, names its source, and the ledger knows both ids."""
+    """Delivered: the contact exists, names its source, has its note, and the ledger knows all ids."""
     lead = leads_made.lead("Ada Lovelace")
     outcome = world.attempt(lead)
     assert outcome.status == "delivered"
-    assert outcome.location_id == LOCATION
-    assert outcome.latency == 10.0
-    assert world.contacts.contacts["contact-1"]["source"] == "Pinterest Lead Ads"
+    assert (outcome.location_id, outcome.route, outcome.latency) == (LOCATION, "all", 10.0)
+    contact = world.contact()
+    assert contact["source"] == "Pinterest Lead Ads"
+    [note] = contact["notes"]
+    assert note["body"].splitlines()[-1] == f"lead ref: pinterest/{lead['lead_id']}"
     item = world.item(lead["lead_id"])
-    assert (item["status"], item["contact_id"], item["location_id"]) == ("delivered", "contact-1", LOCATION)
-    assert item["steps"] == {"contact": "contact-1", "source": "done"}
+    assert item["status"] == "delivered"
+    assert item["progress"] == Progress(
+        contact_id=contact["id"], location_id=LOCATION, steps={"contact": contact["id"], "note": note["id"]}
+    )
 
 
-def test_a_known_contact_keeps_its_source_and_costs_one_call(world: World) -> None:
-    """Whoever is in the CRM already came from somewhere, and that stays."""
-    world.contacts.contacts["old"] = {"email": "ada@example.com", "source": "Trade fair"}
+def test_a_known_contact_keeps_its_source_its_owner_and_its_tags(world: World) -> None:
+    """Whoever is in the CRM already came from somewhere and belongs to somebody, and that stays."""
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tags=["New"], assign=["user-b"])])
+    world.add_contact(email="ada@example.com", source="Trade fair", assignedTo="user-a", tags=["vip"])
     world.attempt(leads_made.lead(answers={"EMAIL": "ada@example.com"}))
-    assert world.contacts.contacts["old"]["source"] == "Trade fair"
-    assert world.contacts.calls == ["upsert"]
+    contact = world.contact()
+    assert (contact["source"], contact["assignedTo"], contact["tags"]) == ("Trade fair", "user-a", ["vip", "new"])
 
 
-def test_a_source_lost_in_a_crash_is_filled_in_by_the_next_attempt(world: World) -> None:
-    """The contact was written and the process died: the contact is no longer new, and still has no source."""
-    world.contacts.failures["source"] = [TryAgain("contacts_api_timeout")]
-    lead = leads_made.lead()
-    assert world.attempt(lead).status == "parked"
-    assert world.attempt(lead).status == "delivered"
-    assert world.contacts.contacts["contact-1"]["source"] == "Pinterest Lead Ads"
-    assert len(world.contacts.contacts) == 1
-
-
-def test_a_refused_source_does_not_hold_the_lead_back(world: World) -> None:
-    """The lead counts, its label does not; the ledger keeps what happened to the label."""
-    world.contacts.failures["source"] = [Undeliverable("rejected_by_contacts_api")]
-    lead = leads_made.lead()
-    assert world.attempt(lead).status == "delivered"
-    assert world.item(lead["lead_id"])["steps"]["source"] == "rejected_by_contacts_api"
+def test_a_known_contact_without_source_and_owner_gets_them(world: World) -> None:
+    """Nothing is overwritten by that."""
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, assign=["user-b"])])
+    world.add_contact(email="ada@example.com")
+    world.attempt(leads_made.lead(answers={"EMAIL": "ada@example.com"}))
+    assert (world.contact()["source"], world.contact()["assignedTo"]) == ("Pinterest Lead Ads", "user-b")
 
 
 def test_a_second_delivery_of_the_same_lead_touches_nothing(world: World) -> None:
@@ -91,8 +104,8 @@ def test_a_second_delivery_of_the_same_lead_touches_nothing(world: World) -> Non
     lead = leads_made.lead()
     world.attempt(lead)
     again = world.attempt(lead)
-    assert (again.status, again.contact_id) == ("duplicate", "contact-1")
-    assert world.contacts.calls == ["upsert", "set_source"]
+    assert (again.status, again.contact_id) == ("duplicate", world.contact()["id"])
+    assert world.wire.calls == ["search", "upsert", "note"]
 
 
 def test_the_same_lead_sealed_again_under_another_key_is_still_the_same_lead(world: World) -> None:
@@ -109,7 +122,7 @@ def test_a_replayed_ciphertext_under_another_id_has_no_effect(world: World) -> N
     world.attempt(lead)
     outcome = world.attempt(lead | {"lead_id": "999"})
     assert (outcome.status, outcome.reason) == ("duplicate", "replayed")
-    assert world.contacts.calls.count("upsert") == 1
+    assert world.wire.count("upsert") == 1
 
 
 def test_a_lead_of_another_account_cannot_take_the_place_of_a_genuine_one(world: World) -> None:
@@ -124,21 +137,6 @@ def test_a_lead_of_another_account_cannot_take_the_place_of_a_genuine_one(world:
     assert set(world.ledger.items) == {"pinterest#222#900001", f"pinterest#{leads_made.ACCOUNT}#900001"}
 
 
-def test_a_source_the_answer_does_not_speak_of_is_looked_up(world: World) -> None:
-    """An answer may leave out what it has nothing to say about; the contact may have a source all the same."""
-    upsert = world.contacts.upsert
-    world.contacts.contacts["old"] = {"email": "ada@example.com", "source": "Trade fair"}
-
-    def silent(*options: Any, **more: Any) -> Any:
-        written = upsert(*options, **more)
-        return type(written)(written.contact_id, written.is_new, None)
-
-    world.contacts.upsert = silent  # type: ignore[method-assign]
-    assert world.attempt(leads_made.lead(answers={"EMAIL": "ada@example.com"})).status == "delivered"
-    assert world.contacts.contacts["old"]["source"] == "Trade fair"
-    assert world.contacts.calls == ["upsert", "source_of"]
-
-
 def test_two_test_leads_are_two_leads_and_one_sent_twice_is_one(world: World) -> None:
     """All test leads share the id TEST_API."""
     first, second = leads_made.lead(lead_id="TEST_API"), leads_made.lead(lead_id="TEST_API")
@@ -150,7 +148,7 @@ def test_two_test_leads_are_two_leads_and_one_sent_twice_is_one(world: World) ->
 def test_a_lead_in_somebody_elses_hands_is_parked_not_called_done(world: World) -> None:
     """The other one may still die, and then this copy is all there is."""
     lead = leads_made.lead()
-    world.contacts.failures["*"] = [KeyboardInterrupt()]  # type: ignore[list-item]  # a process killed in the middle
+    world.wire.before["*"] = [KeyboardInterrupt()]  # a process killed in the middle
     with pytest.raises(KeyboardInterrupt):
         world.attempt(lead, alive_until=world.clock() + 3)
     outcome = world.attempt(lead)
@@ -161,7 +159,7 @@ def test_a_lead_in_somebody_elses_hands_is_parked_not_called_done(world: World) 
 def test_a_claim_whose_owner_died_passes_to_the_next(world: World) -> None:
     """The claim ends when its owner's function can no longer run."""
     lead = leads_made.lead()
-    world.contacts.failures["*"] = [KeyboardInterrupt()]  # type: ignore[list-item]  # a process killed in the middle
+    world.wire.before["*"] = [KeyboardInterrupt()]  # a process killed in the middle
     with pytest.raises(KeyboardInterrupt):
         world.attempt(lead, alive_until=world.clock() + 3)
     world.clock.time += 4
@@ -181,7 +179,7 @@ def test_every_failure_of_a_first_delivery_is_parked_with_its_reason(
     world: World, error: Exception, reason: str, misconfigured: bool
 ) -> None:
     """A first delivery has no queue message yet, so nothing can be given up on."""
-    world.contacts.failures["*"] = [error]
+    world.wire.before["upsert"] = [error]
     lead = leads_made.lead()
     outcome = world.attempt(lead)
     assert (outcome.status, outcome.reason, outcome.misconfigured) == ("parked", reason, misconfigured)
@@ -192,25 +190,25 @@ def test_every_failure_of_a_first_delivery_is_parked_with_its_reason(
 
 def test_an_unforeseen_error_tells_its_place_and_not_its_text(world: World) -> None:
     """The text of an exception may quote a person."""
-    world.contacts.failures["*"] = [KeyError("ada@example.com")]
+    world.wire.before["*"] = [KeyError("ada@example.com")]
     outcome = world.attempt(leads_made.lead())
-    assert outcome.detail.startswith("KeyError in _fail (fakes.py:")
+    assert outcome.detail.startswith("KeyError in _fail (crm_wire.py:")
 
 
 def test_a_hopeless_message_is_given_up_on_and_not_asked_about_again(world: World) -> None:
     """The CRM said no; the same message comes back a few times on its way to the dead letters."""
-    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")] * 3
+    world.refuse(match={"path": "/contacts/upsert"}, times=9)
     lead = leads_made.lead()
     first = world.attempt(lead, message_id="m1")
     again = world.attempt(lead, message_id="m1")
     assert (first.status, first.repeated) == ("undeliverable", False)
     assert (again.status, again.reason, again.repeated) == ("undeliverable", "rejected_by_contacts_api", True)
-    assert world.contacts.calls == ["upsert"]
+    assert world.wire.count("upsert") == 1
 
 
 def test_a_redriven_message_gets_a_new_chance(world: World) -> None:
     """Redriving makes a new message, and the verdict was about the old one."""
-    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")]
+    world.refuse(match={"path": "/contacts/upsert"}, times=1)
     lead = leads_made.lead()
     world.attempt(lead, message_id="m1")
     assert world.attempt(lead, message_id="m2").status == "delivered"
@@ -218,7 +216,7 @@ def test_a_redriven_message_gets_a_new_chance(world: World) -> None:
 
 def test_a_platform_that_resends_a_hopeless_lead_gets_a_new_chance_too(world: World) -> None:
     """Its dead letter may be gone by then."""
-    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")]
+    world.refuse(match={"path": "/contacts/upsert"}, times=1)
     lead = leads_made.lead()
     world.attempt(lead, message_id="m1")
     assert world.attempt(lead).status == "delivered"
@@ -226,7 +224,7 @@ def test_a_platform_that_resends_a_hopeless_lead_gets_a_new_chance_too(world: Wo
 
 def test_the_last_attempt_of_a_message_ends_in_a_verdict(world: World) -> None:
     """Whatever the reason, when no attempt follows a person must look."""
-    world.contacts.failures["*"] = [TryAgain("contacts_api_5xx")]
+    world.wire.before["*"] = [TryAgain("contacts_api_5xx")]
     lead = leads_made.lead()
     assert world.attempt(lead, message_id="m1", is_last=True).status == "undeliverable"
     assert world.item(lead["lead_id"])["reason"] == "contacts_api_5xx"
@@ -234,7 +232,7 @@ def test_the_last_attempt_of_a_message_ends_in_a_verdict(world: World) -> None:
 
 def test_waiting_for_a_turn_is_no_last_attempt(world: World) -> None:
     """Being throttled alone never ends a lead."""
-    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=10, counts=False)]
+    world.wire.before["*"] = [TryAgain("rate_limited", retry_after=10, counts=False)]
     assert world.attempt(leads_made.lead(), message_id="m1", is_last=True).status == "parked"
 
 
@@ -242,7 +240,7 @@ def test_a_lead_that_cannot_be_opened_waits_for_its_key(world: World) -> None:
     """No key fits yet: parked sealed, the CRM is not asked, and the key's arrival delivers it."""
     lead = leads_made.lead(key=b"x" * 32)
     assert world.attempt(lead).reason == "cannot_decrypt"
-    assert world.contacts.calls == []
+    assert world.wire.calls == []
     world.secret.next_value = leads_made.keys_secret(leads_made.KEY, b"x" * 32)
     assert world.attempt(lead).status == "delivered"
 
@@ -260,7 +258,7 @@ def test_without_a_ledger_the_crm_is_not_asked(world: World) -> None:
     world.ledger.broken = True
     outcome = world.attempt(leads_made.lead())
     assert (outcome.status, outcome.reason) == ("parked", "ledger_unavailable")
-    assert world.contacts.calls == []
+    assert world.wire.calls == []
 
 
 def test_a_delivery_that_cannot_be_recorded_is_tried_again_into_the_same_contact(world: World) -> None:
@@ -270,7 +268,7 @@ def test_a_delivery_that_cannot_be_recorded_is_tried_again_into_the_same_contact
     assert world.attempt(lead).reason == "ledger_unavailable"
     world.ledger.breaks_on_finish = False
     assert world.attempt(lead).status == "delivered"
-    assert len(world.contacts.contacts) == 1
+    assert len(world.wire.contacts()) == 1
 
 
 def test_no_route_parks_the_lead(world: World) -> None:
@@ -290,3 +288,44 @@ def test_no_attempt_starts_after_the_deadline(world: World) -> None:
     outcome = world.attempt(leads_made.lead(), deadline=world.clock())
     assert (outcome.status, outcome.reason, outcome.counts) == ("parked", "out_of_time", False)
     assert world.ledger.items == {}
+
+
+def test_a_location_that_is_paused_costs_neither_a_claim_nor_a_call(world: World) -> None:
+    """A backlog of thousands must be skipped quickly; a first delivery leaves its reason in the ledger."""
+    world.door.error = TryAgain("location_paused", retry_after=30, counts=False)
+    lead = leads_made.lead()
+    skipped = world.attempt(lead, message_id="m1")
+    assert (skipped.status, skipped.reason, skipped.retry_after, skipped.counts) == (
+        "parked", "location_paused", 30, False,
+    )  # fmt: skip
+    assert (skipped.location_id, world.ledger.items, world.wire.calls) == (LOCATION, {}, [])
+    assert world.attempt(lead).status == "parked"
+    assert world.item(lead["lead_id"])["reason"] == "location_paused"
+
+
+def test_a_lead_that_a_filter_does_not_want_is_ignored_for_good(world: World) -> None:
+    """Recorded, not delivered, and not parked."""
+    filters = [Condition(answer="COUNTRY", is_in=["CA"])]
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, only_if=filters)])
+    lead = leads_made.lead()
+    outcome = world.attempt(lead)
+    assert (outcome.status, outcome.reason, outcome.is_final) == ("ignored", "filtered_out", True)
+    assert world.attempt(lead).status == "duplicate"
+    assert world.wire.calls == []
+
+
+@pytest.mark.parametrize(
+    ("tests", "status", "tags"), [("tag", "delivered", ["test lead"]), ("deliver", "delivered", [])]
+)
+def test_test_leads_go_as_the_route_says(world: World, tests: Any, status: str, tags: list[str]) -> None:
+    """They are delivered, with or without a tag."""
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tests=tests)])
+    assert world.attempt(leads_made.lead(lead_id="TEST_API")).status == status
+    assert world.contact()["tags"] == tags
+
+
+def test_test_leads_can_be_ignored(world: World) -> None:
+    """Nothing of them reaches the CRM."""
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tests="ignore")])
+    outcome = world.attempt(leads_made.lead(lead_id="TEST_API"))
+    assert (outcome.status, outcome.reason, world.wire.calls) == ("ignored", "test_lead", [])

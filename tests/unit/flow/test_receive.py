@@ -11,9 +11,11 @@ from leads.core.errors import Misconfigured, TryAgain, Undeliverable
 from leads.core.request import Request
 from leads.flow.deliver import Deliver
 from leads.flow.receive import Receipt, Receive
+from leads.flow.steps import Steps
 from leads.sources.pinterest import Pinterest
 from tests import leads_made
-from tests.fakes import ROUTES, Clock, FakeContacts, FakeLedger, FakeQueue, FakeSecret, Written
+from tests.crm_wire import Wire, crm_over
+from tests.fakes import LOCATION, ROUTES, Clock, FakeLedger, FakeQueue, FakeSecret, OpenDoor
 
 TOKEN = "t" * 48
 
@@ -42,12 +44,18 @@ class World:
     def __init__(self, budget: float = 4.0) -> None:
         self.clock = Clock()
         self.ledger = FakeLedger(self.clock)
-        self.contacts = FakeContacts()
+        self.wire = Wire()
+        self.door = OpenDoor()
         self.queue = FakeQueue()
         self.tokens = Tokens()
         sources = {"pinterest": Pinterest(FakeSecret(leads_made.keys_secret()))}
         deliver = Deliver(
-            sources=sources, ledger=self.ledger, contacts=self.contacts, routes=lambda: ROUTES, now=self.clock
+            sources=sources,
+            ledger=self.ledger,
+            steps=Steps(crm_over(self.wire, now=self.clock)),
+            admission=self.door,
+            routes=lambda: ROUTES,
+            now=self.clock,
         )
         self.receive = Receive(
             sources=sources,
@@ -77,7 +85,7 @@ def test_every_lead_of_a_delivery_is_accepted(world: World) -> None:
     """Delivered ones count as accepted, and nothing is parked without need."""
     receipt = world.deliver(*(leads_made.lead() for _ in range(20)))
     assert (receipt.answer.status, receipt.answer.body) == (200, {"accepted": 20})
-    assert len(world.contacts.contacts) == 20
+    assert len(world.wire.contacts()) == 20
     assert world.queue.sent == []
 
 
@@ -91,7 +99,7 @@ def test_one_bad_lead_never_costs_the_others(world: World) -> None:
     poison = leads_made.lead(key=b"p" * 32)
     receipt = world.deliver(leads_made.lead(), poison, leads_made.lead())
     assert receipt.answer.body == {"accepted": 3}
-    assert len(world.contacts.contacts) == 2
+    assert len(world.wire.contacts()) == 2
     [parked] = world.queue.sent
     assert (parked.envelope.raw, parked.reason, parked.attempt) == (poison, "cannot_decrypt", 1)
 
@@ -117,7 +125,7 @@ def test_a_wrong_address_says_nothing_about_what_was_wrong(world: World, source:
     """Unknown source and wrong token are answered alike."""
     receipt = world.post(leads_made.body(leads_made.lead()), source=source, token=token)
     assert (receipt.answer.status, receipt.answer.body) == (404, {"error": "There is no webhook at this address."})
-    assert world.contacts.calls == []
+    assert world.wire.calls == []
 
 
 def test_the_previous_token_stays_valid_and_a_new_one_is_found(world: World) -> None:
@@ -147,38 +155,31 @@ def test_a_lead_over_200_kib_is_refused_and_costs_the_others_nothing(world: Worl
     receipt = world.deliver(leads_made.lead(), leads_made.lead(ad_name="x" * 200 * 1024), leads_made.lead())
     assert receipt.answer.status == 413
     assert receipt.answer.body["error"].startswith("1 of 3 leads are larger than 200 KiB")
-    assert len(world.contacts.contacts) == 2
+    assert len(world.wire.contacts()) == 2
 
 
 def test_leads_of_one_delivery_are_delivered_side_by_side(world: World) -> None:
     """Eight wait for each other here; one after the other they would wait forever."""
     meeting = threading.Barrier(8, timeout=5)
-    upsert = world.contacts.upsert
-
-    def meet(location_id: str, fields: Any, *, deadline: float) -> Written:
-        meeting.wait()
-        return upsert(location_id, fields, deadline=deadline)
-
-    world.contacts.upsert = meet  # type: ignore[method-assign]
+    world.wire.meet = lambda operation: meeting.wait() if operation == "upsert" else None
     receipt = world.deliver(*(leads_made.lead() for _ in range(8)))
     assert [outcome.status for outcome in receipt.outcomes] == ["delivered"] * 8
 
 
 def test_what_does_not_fit_the_budget_is_parked(world: World) -> None:
     """A slow CRM takes the time of a few leads; the others wait in the queue, unopened and whole."""
-    world.contacts.clock, world.contacts.seconds = world.clock, 1.0
+    world.wire.clock, world.wire.seconds = world.clock, 0.5
     leads = [leads_made.lead() for _ in range(40)]
     receipt = world.deliver(*leads)
     assert receipt.answer.body == {"accepted": 40}
     late = [parked for parked in world.queue.sent if parked.reason == "out_of_time"]
     assert len(late) >= 25
-    assert len(world.queue.sent) + len(world.contacts.contacts) == 40
     assert {parked.attempt for parked in late} == {0}
 
 
 def test_an_outage_of_the_crm_parks_every_lead(world: World) -> None:
     """The platform hears 200 because the leads are stored."""
-    world.contacts.failures["*"] = [TryAgain("contacts_api_5xx")] * 30
+    world.wire.before["*"] = [TryAgain("contacts_api_5xx")] * 30
     receipt = world.deliver(*(leads_made.lead() for _ in range(30)))
     assert receipt.answer.body == {"accepted": 30}
     assert len(world.queue.sent) == 30
@@ -186,14 +187,22 @@ def test_an_outage_of_the_crm_parks_every_lead(world: World) -> None:
 
 def test_a_hopeless_lead_is_parked_too(world: World) -> None:
     """Only SQS writes the dead-letter queue, so even this goes the way of the others."""
-    world.contacts.failures["*"] = [Undeliverable("rejected_by_contacts_api")]
+    world.wire.sandbox.add_fault(match={"path": "/contacts/upsert"}, status=422)
     world.deliver(leads_made.lead())
     assert [parked.reason for parked in world.queue.sent] == ["rejected_by_contacts_api"]
 
 
+def test_parked_leads_are_grouped_by_the_location_they_go_to(world: World) -> None:
+    """So that SQS serves them fairly; where that is not known yet, by the account they came from."""
+    world.wire.before["*"] = [TryAgain("contacts_api_5xx")]
+    world.deliver(leads_made.lead())
+    world.deliver(leads_made.lead(key=b"?" * 32))
+    assert [parked.group_id for parked in world.queue.sent] == [LOCATION, f"pinterest:{leads_made.ACCOUNT}"]
+
+
 def test_throttling_delays_the_parked_lead_as_asked(world: World) -> None:
     """The server's wish becomes the message's delay, as far as SQS can delay."""
-    world.contacts.failures["*"] = [TryAgain("rate_limited", retry_after=9.2), TryAgain("x", retry_after=4000)]
+    world.wire.before["*"] = [TryAgain("rate_limited", retry_after=9.2), TryAgain("x", retry_after=4000)]
     world.deliver(leads_made.lead())
     world.deliver(leads_made.lead())
     assert [parked.delay for parked in world.queue.sent] == [11, 900]
@@ -202,7 +211,7 @@ def test_throttling_delays_the_parked_lead_as_asked(world: World) -> None:
 def test_a_failed_first_attempt_waits_as_the_table_says(world: World) -> None:
     """A CRM that just answered 500 is not asked again a moment later; a verdict and a turn are not waited for."""
     errors = [TryAgain("contacts_api_5xx"), Undeliverable("x"), TryAgain("rate_limited", retry_after=7, counts=False)]
-    world.contacts.failures["*"] = list(errors)
+    world.wire.before["upsert"] = list(errors)
     for _ in errors:
         world.deliver(leads_made.lead())
     assert [(parked.attempt, parked.delay) for parked in world.queue.sent] == [(1, 60), (1, 0), (0, 7)]
@@ -211,7 +220,7 @@ def test_a_failed_first_attempt_waits_as_the_table_says(world: World) -> None:
 def test_neither_delivered_nor_parked_is_answered_503(world: World) -> None:
     """The platform sends all again; what was delivered stays delivered, once."""
     world.queue.broken = True
-    world.contacts.failures["person-bad@example.com"] = [TryAgain("contacts_api_5xx")]
+    world.wire.sandbox.add_fault(match={"path": "/contacts/upsert", "contains": "person-bad"}, status=500, times=1)
     good, bad = leads_made.lead(), leads_made.lead(answers={"EMAIL": "person-bad@example.com"})
     receipt = world.deliver(good, bad)
     assert receipt.answer.status == 503
@@ -219,13 +228,13 @@ def test_neither_delivered_nor_parked_is_answered_503(world: World) -> None:
     assert [outcome.status for outcome in receipt.outcomes] == ["delivered", "refused"]
     world.queue.broken = False
     assert world.deliver(good, bad).answer.body == {"accepted": 2}
-    assert world.contacts.calls.count("upsert") == 3
-    assert len(world.contacts.contacts) == 2
+    assert world.wire.count("upsert") == 3
+    assert len(world.wire.contacts()) == 2
 
 
 def test_a_batch_call_that_takes_only_some_leads_is_noticed(world: World) -> None:
     """Of 25 leads in three calls SQS refuses two."""
-    world.contacts.failures["*"] = [TryAgain("contacts_api_5xx")] * 25
+    world.wire.before["*"] = [TryAgain("contacts_api_5xx")] * 25
     leads = [leads_made.lead() for _ in range(25)]
     world.queue.refuses = {leads[3]["lead_id"], leads[17]["lead_id"]}
     receipt = world.deliver(*leads)
@@ -238,7 +247,7 @@ def test_one_lead_twice_in_one_delivery_takes_effect_once(world: World) -> None:
     lead = leads_made.lead()
     receipt = world.deliver(lead, lead)
     assert receipt.answer.body == {"accepted": 2}
-    assert world.contacts.calls.count("upsert") == 1
+    assert world.wire.count("upsert") == 1
 
 
 def test_a_single_object_instead_of_an_array_is_a_delivery(world: World) -> None:

@@ -1,0 +1,166 @@
+"""The first step of a delivery: the contact, written without loss to what it had, and compared with what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from leads.core import readback
+from leads.core.custom_field import Definition, find, value_for
+from leads.core.errors import LeadError, TryAgain, Undeliverable
+from leads.core.plan import Plan
+from leads.core.readback import Remark
+
+# Two clocks disagree by less; beyond it a contact was there before the lead.
+_CLOCK_SKEW = 30.0
+
+
+class ContactRecord(Protocol):
+    """A contact as the CRM shows it; `echo` is its own object, `refused` what it was written without."""
+
+    @property
+    def contact_id(self) -> str: ...
+    @property
+    def is_new(self) -> bool: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def assigned_to(self) -> str: ...
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+    @property
+    def added_at(self) -> float | None: ...
+    @property
+    def echo(self) -> Mapping[str, Any]: ...
+    @property
+    def refused(self) -> tuple[str, ...]: ...
+    @property
+    def trace_id(self) -> str | None: ...
+
+
+class Contacts(Protocol):
+    """The CRM's contacts. Everything here raises TryAgain or Undeliverable by the table of fates."""
+
+    def find(self, location_id: str, *, email: str = "", phone: str = "", deadline: float) -> ContactRecord | None: ...
+
+    def read(self, location_id: str, contact_id: str, *, deadline: float) -> ContactRecord | None: ...
+
+    def upsert(
+        self,
+        location_id: str,
+        fields: Mapping[str, str],
+        custom_fields: Sequence[tuple[str, Any]] = (),
+        *,
+        deadline: float,
+    ) -> ContactRecord: ...
+
+
+class CustomFields(Protocol):
+    """A location's definitions of custom fields."""
+
+    def definitions(self, location_id: str, *, deadline: float) -> Sequence[Definition]: ...
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The contact as the CRM has it now, and what differs from what was sent."""
+
+    record: Any
+    remarks: tuple[Remark, ...]
+
+
+class ContactStep:
+    """Finds the person, writes the contact, and looks at what the CRM made of it."""
+
+    def __init__(self, contacts: Contacts, custom_fields: CustomFields) -> None:
+        self._contacts = contacts
+        self._custom_fields = custom_fields
+
+    def __call__(self, plan: Plan, *, seen_since: float | None, deadline: float) -> Written:
+        """The written contact. Doing this twice changes nothing, as the CRM finds people by e-mail and phone.
+
+        seen_since: when an earlier attempt may have written the contact: epoch seconds of the first one; else None.
+        Raises TryAgain or Undeliverable by the table of fates.
+        """
+        remarks: list[Remark] = []
+        before, origin = self._look(plan, remarks, deadline)
+        definitions, custom = self._custom_values(plan, remarks, deadline)
+        record = self._contacts.upsert(plan.location_id, plan.fields | origin, custom, deadline=deadline)
+        existed = not record.is_new and not _is_ours(before, seen_since)
+        sent = {name: value for name, value in (plan.fields | origin).items() if name not in record.refused}
+        remarks += [readback.field_refused(name) for name in record.refused]
+        found = readback.remarks_of(sent, record.echo, existed=existed, before=before.echo if before else None)
+        remarks += [self._explained(remark, plan, record, deadline) for remark in found]
+        kept = [(definitions[key], value) for key, value in custom if f"customFields:{key}" not in record.refused]
+        remarks += readback.custom_remarks(kept, record.echo)
+        return Written(record, tuple(remarks))
+
+    def _look(self, plan: Plan, remarks: list[Remark], deadline: float) -> tuple[ContactRecord | None, dict[str, str]]:
+        """Who is there already, and what says where the contact came from and whose it is.
+
+        An upsert overwrites source and owner, and only an answer tells whether there was one: so whoever is in the
+        CRM keeps both, and nobody is looked up later to learn them.
+        """
+        email, phone = plan.fields.get("email", ""), plan.fields.get("phone", "")
+        try:
+            before = self._contacts.find(plan.location_id, email=email, phone=phone, deadline=deadline)
+        except Undeliverable:
+            remarks.append(readback.lookup_refused())
+            return None, {}
+        origin = {"source": plan.source_label, "assignedTo": plan.assign_to}
+        known = {"source": before.source, "assignedTo": before.assigned_to} if before else {}
+        return before, {name: value for name, value in origin.items() if value and not known.get(name)}
+
+    def _custom_values(
+        self, plan: Plan, remarks: list[Remark], deadline: float
+    ) -> tuple[dict[str, Definition], list[tuple[str, Any]]]:
+        """The location's definitions by id, and (id, value) for each custom field that exists and takes its value."""
+        if not plan.custom_fields:
+            return {}, []
+        try:
+            definitions = self._custom_fields.definitions(plan.location_id, deadline=deadline)
+        except TryAgain as error:
+            if not error.reason.startswith("contacts_api_unauthorized"):
+                raise
+            remarks.append(readback.custom_fields_unreadable())
+            return {}, []
+        except Undeliverable:
+            remarks.append(readback.custom_fields_unreadable())
+            return {}, []
+        values: list[tuple[str, Any]] = []
+        for custom in plan.custom_fields:
+            definition = find(definitions, custom.key)
+            if definition is None:
+                remarks.append(readback.unknown_custom_field(custom.key))
+                continue
+            fitted = value_for(definition, custom.values)
+            if fitted.value is not None:
+                values.append((definition.id, fitted.value))
+            if fitted.value is None or fitted.left:
+                remarks.append(readback.value_does_not_fit(definition))
+        return {definition.id: definition for definition in definitions}, values
+
+    def _explained(self, remark: Remark, plan: Plan, record: ContactRecord, deadline: float) -> Remark:
+        """Why the CRM did not take an e-mail address or a phone number: perhaps it is another contact's."""
+        sent = plan.fields.get(remark.field, "")
+        if remark.field not in ("email", "phone") or not sent or getattr(record, remark.field) == sent:
+            return remark
+        try:
+            other = self._contacts.find(plan.location_id, **{remark.field: sent}, deadline=deadline)
+        except LeadError:
+            return remark
+        if other is None or other.contact_id == record.contact_id:
+            return remark
+        return readback.belongs_to_another(remark.field, other.contact_id)
+
+
+def _is_ours(before: ContactRecord | None, seen_since: float | None) -> bool:
+    """Whether the contact that was found came from an earlier attempt at the same lead."""
+    if before is None or seen_since is None or before.added_at is None:
+        return False
+    return before.added_at >= seen_since - _CLOCK_SKEW
