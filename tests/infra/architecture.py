@@ -11,6 +11,8 @@ ENVIRONMENT_FILE = "leads/adapters/environment.py"
 TELEMETRY_FILE = "leads/adapters/telemetry.py"
 LONGEST_ENTRYPOINT = 60
 
+ENTRYPOINTS = ("webhook", "retry", "rotation", "conversions", "reconcile")
+
 
 def offences(functions: Path) -> Iterator[str]:
     """`file:line: what is wrong`, for every broken rule below `functions`."""
@@ -36,7 +38,7 @@ def _forbidden(file: str, name: str) -> str | None:
     if any(name == logger or name.startswith(f"{logger}.Logger") for logger in LOGGERS) or top == "logging":
         return None if room == "entrypoint" or file == TELEMETRY_FILE else f"only entrypoints and {TELEMETRY_FILE} log"
     if top != "leads":
-        return "an entrypoint is nobody's library" if top in ("webhook", "retry", "conversions", "reconcile") else None
+        return "an entrypoint is nobody's library" if top in ENTRYPOINTS else None
     target = [*name.split("."), ""][1]
     if room in ("entrypoint", "wiring") or target in ("", "core") or target == room != "core":
         return None if target != "wiring" or room == "entrypoint" else "only entrypoints ask for wiring"

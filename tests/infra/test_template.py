@@ -11,6 +11,8 @@ from tests.infra.template import ROOT, listed, mentions, properties, resources, 
 SAM_BIN = ROOT / ".tools" / "sam" / "bin"
 QUEUES = properties("AWS::SQS::Queue")
 FUNCTIONS = properties("AWS::Serverless::Function")
+# Called by its alias, which is a snapshot: a lead waits for these.
+SNAPSHOTS = [name for name in FUNCTIONS if name != "RotationFunction"]
 DEFAULTS = {
     "Architecture": "arm64",
     "PythonRuntime": "python3.13",
@@ -23,10 +25,12 @@ DEFAULTS = {
     "WebhookConcurrency": "",
     "RetryWaits": "60,300,1800,7200,21600,43200,43200",
     "InlineBudgetSeconds": 4,
+    "CustomFieldValueKey": "field_value",
 }
 OUTPUTS = {
     *("WebhookBaseUrl", "WebhookTokenSecretArn", "PinterestKeysSecretArn", "ContactsSecretArn"),
     *("FailedLeadsQueueUrl", "DeadLetterQueueUrl", "LedgerTableName", "WebhookFunctionName", "RetryFunctionName"),
+    "RotationFunctionName",
 }
 
 
@@ -114,12 +118,18 @@ def test_nobody_but_sqs_touches_the_dead_letter_queue():
     assert not properties("AWS::SQS::QueuePolicy")
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_is_a_traced_snapshot_behind_an_alias_with_a_role_and_a_log_of_its_own(name):
-    """What each function is born with."""
+@pytest.mark.parametrize("name", SNAPSHOTS)
+def test_every_function_that_a_lead_waits_for_is_a_snapshot_behind_an_alias(name):
+    """It starts in a fraction of the time."""
     settings = template()["Globals"]["Function"] | FUNCTIONS[name]
     assert settings["SnapStart"] == {"ApplyOn": "PublishedVersions"}
     assert settings["AutoPublishAlias"] == "live"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_is_traced_and_has_a_role_and_a_log_of_its_own(name):
+    """What each function is born with."""
+    settings = template()["Globals"]["Function"] | FUNCTIONS[name]
     assert settings["Tracing"] == "Active"
     [log_group] = mentions(settings["LoggingConfig"])
     assert properties("AWS::Logs::LogGroup")[log_group]["RetentionInDays"] <= 90
@@ -128,7 +138,7 @@ def test_every_function_is_a_traced_snapshot_behind_an_alias_with_a_role_and_a_l
     assert users == [name]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", SNAPSHOTS)
 def test_a_changed_parameter_publishes_a_new_version(name):
     """The alias would otherwise go on with the old value."""
     settings = template()["Globals"]["Function"]["Environment"]["Variables"]
@@ -142,18 +152,77 @@ def test_the_description_of_a_version_fits():
     """Lambda takes 256 characters."""
     parameters = template()["Parameters"]
     urls = sum(found.get("MaxLength", 0) for found in parameters.values())
-    assert urls + len("WARNING") + 11 * 6 + len("20.0") + 5 <= 256
+    key = max(map(len, parameters["CustomFieldValueKey"]["AllowedValues"]))
+    assert urls + len("WARNING") + 11 * 6 + len("20.0") + key + 6 <= 256
 
 
 def test_the_api_calls_the_alias_and_nothing_else_may_call_it():
     """One route, one integration, one permission."""
     [integration] = properties("AWS::ApiGatewayV2::Integration").values()
-    [permission] = properties("AWS::Lambda::Permission").values()
+    permission = properties("AWS::Lambda::Permission")["WebhookPermission"]
     assert integration["IntegrationUri"] == permission["FunctionName"] == {"Ref": "WebhookFunction.Alias"}
     assert integration["PayloadFormatVersion"] == "2.0"
     [route] = properties("AWS::ApiGatewayV2::Route").values()
     assert route["RouteKey"] == "POST /webhooks/{source}/{token}"
     assert permission["SourceArn"]["Sub"].endswith(":${Api}/*/POST/webhooks/*/*")
+
+
+def test_exactly_one_rotation_refreshes_the_tokens():
+    """Every four hours, the most that Secrets Manager offers, so that a token of a day is met three times in time."""
+    [schedule] = resources("AWS::SecretsManager::RotationSchedule").values()
+    assert schedule["DependsOn"] == "RotationPermission"
+    settings = schedule["Properties"]
+    assert mentions(settings["SecretId"]) == {"ContactsSecret"}
+    assert settings["RotationLambdaARN"] == {"GetAtt": "RotationFunction.Arn"}
+    assert settings["RotationRules"] == {"ScheduleExpression": "rate(4 hours)"}
+    # A new stack's secret is empty.
+    assert settings["RotateImmediatelyOnUpdate"] is False
+
+
+def test_only_secrets_manager_of_this_account_may_call_the_rotation():
+    """The principal alone would admit every account's Secrets Manager."""
+    permission = properties("AWS::Lambda::Permission")["RotationPermission"]
+    assert permission["Principal"] == "secretsmanager.amazonaws.com"
+    assert permission["FunctionName"] == {"Ref": "RotationFunction"}
+    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
+
+
+def test_only_the_rotation_changes_a_secret():
+    """And only the tokens, and it touches nothing of a lead."""
+    writers = {
+        (role, *mentions(statement["Resource"]))
+        for role, statement in statements()
+        if any("Put" in action or "Update" in action for action in listed(statement["Action"]) if "secrets" in action)
+    }
+    assert writers == {("RotationRole", "ContactsSecret")}
+    services = {
+        action.split(":")[0]
+        for role, statement in statements()
+        if role == "RotationRole"
+        for action in listed(statement["Action"])
+    }
+    assert services == {"secretsmanager", "logs", "xray"}
+
+
+def test_a_failed_rotation_is_told():
+    """Of one location by its metric, as a whole by the function's errors."""
+    alarms = properties("AWS::CloudWatch::Alarm")
+    assert alarms["TokenRefreshFailedAlarm"]["MetricName"] == "TokenRefreshFailed"
+    assert mentions(alarms["RotationFailedAlarm"]["Dimensions"]) == {"RotationFunction"}
+
+
+@pytest.mark.parametrize("meaning", ["version", "scope", "token_class", "location"])
+def test_the_alarm_on_refused_access_names_every_meaning(meaning):
+    """None of them is an expired token."""
+    alarm = properties("AWS::CloudWatch::Alarm")["ContactsAccessAlarm"]
+    assert alarm["MetricName"] == "ContactsApiForbidden"
+    assert f"contacts_api_unauthorized_{meaning}" in alarm["AlarmDescription"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
+def test_the_description_of_an_alarm_fits(name):
+    """CloudWatch takes 1024 characters."""
+    assert 0 < len(properties("AWS::CloudWatch::Alarm")[name]["AlarmDescription"]) <= 1024
 
 
 def test_the_access_log_holds_no_path_and_no_body():

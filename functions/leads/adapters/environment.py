@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     contacts_api_url: str = "https://services.leadconnectorhq.com"
     retry_waits: tuple[float, ...] = (60, 300, 1800, 7200, 21600, 43200, 43200)
     inline_budget: float = 4.0
+    custom_field_value_key: str = "field_value"
     log_level: str = "INFO"
 
 
@@ -36,6 +37,7 @@ _VARIABLES: Mapping[str, tuple[str, Any]] = {
     "CONTACTS_API_URL": ("contacts_api_url", str),
     "RETRY_WAITS": ("retry_waits", retry_policy.parse_waits),
     "INLINE_BUDGET_SECONDS": ("inline_budget", float),
+    "CUSTOM_FIELD_VALUE_KEY": ("custom_field_value_key", str),
     "LOG_LEVEL": ("log_level", str),
 }
 
