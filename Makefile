@@ -8,7 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help run test test-target check static bench build deploy redrive clean setup setup-dev setup-sam setup-ministack python
+.PHONY: help run test test-target check static bench bench-drain preview build deploy redrive clean setup setup-dev setup-sam setup-ministack python
 
 # uv and SAM keep caches in the home directory; a machine without one gets them here.
 ifeq ($(strip $(HOME)),)
@@ -86,12 +86,20 @@ test-target: setup-dev ## Unit and integration tests on the Python that AWS runs
 bench: setup ## The benchmarks, into .local/bench.json
 	$(DEV)/python -m infra.bench
 
+bench-drain: setup ## How much of the CRM's rate limit a backlog uses, into .local/bench-drain.json (about four minutes)
+	$(DEV)/python -m infra.bench.drain
+
+preview: setup-dev ## Show what a lead would become, without sending it (LEAD=file)
+	[ -n "$(LEAD)" ] || { echo "Name the file with the lead: make preview LEAD=lead.json" >&2; exit 1; }
+	$(DEV)/python -m infra.preview_lead "$(LEAD)" $(if $(ROUTES),--routes "$(ROUTES)") $(if $(KEYS),--keys "$(KEYS)")
+
 build: setup-sam ## sam build (ARCH=arm64 PY=3.13)
 	PATH="$(CURDIR)/.tools/sam/bin:$(CURDIR)/.tools/uv/bin:$$PATH" TARGET_ARCH=$(ARCH) TARGET_PYTHON=$(PY) \
 	  $(SAM) build --parameter-overrides Architecture=$(ARCH) PythonRuntime=python$(PY)
 
 # Guided until a first deployment has stored its answers, which must agree with what was built.
-deploy: build ## sam deploy, guided the first time (ARCH and PY as for build)
+deploy: setup-dev build ## sam deploy, guided the first time (ARCH and PY as for build)
+	$(DEV)/python -m infra.check_routes functions/routes.toml
 	answers="$(CURDIR)/samconfig.local.toml"; \
 	if grep -qs parameter_overrides "$$answers"; then \
 	  for wanted in Architecture=$(ARCH) PythonRuntime=python$(PY); do \

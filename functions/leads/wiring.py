@@ -199,6 +199,8 @@ def warm_up(*builders: Callable[[], object]) -> None:
         for build in builders:
             build()
         if in_snapshot():
+            import concurrent.futures.thread  # noqa: F401  # the steps' pool is made of it
+
             import phonenumbers
 
             phonenumbers.parse("+12128675309")

@@ -22,7 +22,13 @@ class CircuitBreaker:
     """
 
     def __init__(self) -> None:
-        self._close()
+        self.cause = ""
+        self._failures = 0
+        self._pause = 0.0
+        self._opened_at = 0.0
+        self._until = 0.0
+        self._trial_until = 0.0
+        self._is_tried = False
 
     def wait_to_begin(self, now: float) -> float:
         """Seconds until another lead may begin, 0 when it may begin now."""
@@ -53,7 +59,7 @@ class CircuitBreaker:
         """Learns from the answer to a request; status: None when there was none."""
         cause = _cause(status)
         if not cause:
-            self._close()
+            self.cause, self._failures, self._pause = "", 0, 0.0
             return
         self._failures += 1
         if self.cause and sent_at < self._opened_at:
@@ -64,15 +70,6 @@ class CircuitBreaker:
         self._pause = min(max(self._pause * 2, shortest), LONGEST)
         self.cause, self._opened_at, self._until = cause, now, now + self._pause
         self._trial_until, self._is_tried = 0.0, False
-
-    def _close(self) -> None:
-        self.cause = ""
-        self._failures = 0
-        self._pause = 0.0
-        self._opened_at = 0.0
-        self._until = 0.0
-        self._trial_until = 0.0
-        self._is_tried = False
 
 
 def _cause(status: int | None) -> str:

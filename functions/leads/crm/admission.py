@@ -13,8 +13,8 @@ from leads.core.rate_budget import RateBudget
 _REQUESTS = 4.0
 # How much the latest lead weighs in the average.
 _WEIGHT = 0.1
-# Leads come back a little faster than the limit lets them in, so that there is always one at hand when it does.
-_EAGER = 0.75
+# Leads come back twice as fast as the limit lets them in, so that there is always one at hand when it does.
+_EAGER = 0.5
 # For the same reason the first come a moment before the limit's next window: a queue counts in whole seconds.
 _AHEAD = 1.0
 # A message can be hidden for 15 minutes at the most when it is sent (SQS quota); the last five of them are kept

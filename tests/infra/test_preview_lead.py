@@ -1,0 +1,169 @@
+"""The preview of a lead: what it shows is what a delivery would send, and nothing is sent."""
+
+import json
+import socket
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.lead_file import CannotPreview, leads_in
+from infra.preview_lead import main, preview
+from leads.core.lead import Lead
+from leads.core.routes import RouteTable, parse_routes
+from tests.leads_made import ACCOUNT, KEY, keys_secret, lead
+
+LOCATION = "ve9EPM428h8vShlRW1KT"
+NOW = 1_795_167_060.0
+ADA = {"FULL_NAME": "Ada Lovelace", "EMAIL": "ada@example.com", "Budget?": "over 10"}
+
+
+def table(more: str = "", *, head: str = "") -> RouteTable:
+    return parse_routes(tomllib.loads(f'{head}\n[[routes]]\nname = "All"\nlocation = "{LOCATION}"\n{more}'))
+
+
+def plain(tmp_path: Path, item: Any) -> list[Lead]:
+    file = tmp_path / "lead.json"
+    file.write_text(item if isinstance(item, str) else json.dumps(item), "utf-8")
+    return leads_in(file, None)
+
+
+def ada(tmp_path: Path, **changes: Any) -> Lead:
+    [found] = plain(tmp_path, {"account": ACCOUNT, "lead_id": "7", "answers": ADA} | changes)
+    return found
+
+
+def bodies(shown: dict[str, Any], end: str) -> list[Any]:
+    return [request["body"] for request in shown["requests"] if request["path"].endswith(end)]
+
+
+class TestWhatItShows:
+    def test_every_request_in_the_order_of_the_steps(self, tmp_path):
+        """Tags, note and tasks go out side by side; the preview shows them the same way every time."""
+        tasks = "".join(f'[[routes.tasks]]\ntitle = "Task {number}"\n' for number in range(8))
+        routes = table('tags = ["a"]\n' + tasks)
+        for _ in range(5):
+            shown = preview(ada(tmp_path), routes, now=NOW)
+            ends = [request["path"].partition("?")[0].rpartition("/")[2] for request in shown["requests"]]
+            assert ends == ["duplicate", "upsert", "tags", "notes", *["tasks"] * 8]
+            assert [body["title"] for body in bodies(shown, "/tasks")] == [f"Task {number}" for number in range(8)]
+
+    def test_custom_fields_are_taken_to_exist_those_of_a_stage_too(self, tmp_path):
+        """The CRM is not asked, so nothing is said to be missing there."""
+        routes = table(
+            'stage = "lead"\n[routes.custom_fields]\n"contact.budget" = "Budget?"\n',
+            head='[defaults]\nstage_as = "custom_field:contact.stage"',
+        )
+        shown = preview(ada(tmp_path), routes, now=NOW)
+        [upsert] = bodies(shown, "/upsert")
+        assert upsert["customFields"] == [
+            {"id": "contact.budget", "field_value": "over 10"},
+            {"id": "contact.stage", "field_value": "lead"},
+        ]
+        [note] = bodies(shown, "/notes")
+        assert "Not taken over" not in note["body"]
+
+    def test_times_count_from_when_the_lead_was_left(self, tmp_path):
+        """A time without a zone is in UTC, wherever the command runs."""
+        routes = table('[[routes.tasks]]\ntitle = "Call"\ndue_in = "2h"')
+        for left in ("2026-11-20T09:30:00", "2026-11-20T10:30:00+01:00", "1795167000000", 1_795_167_000_000):
+            [task] = bodies(preview(ada(tmp_path, created_at=left), routes, now=NOW), "/tasks")
+            assert task["dueDate"] == "2026-11-20T11:30:00.000Z"
+
+    def test_a_lead_that_would_not_be_delivered_is_told_with_the_reason(self, tmp_path):
+        """No route takes it, its route does not want it, or nothing in it fits a contact."""
+        reasons = [
+            (table('form = "1"'), {}, ("no_route", "")),
+            (table('only_if = [{ answer = "COUNTRY", equals = "US" }]'), {}, ("", "filtered_out")),
+            (table('tests = "ignore"'), {"lead_id": "TEST_API"}, ("", "test_lead")),
+            (table(), {"answers": {"AGE": "36"}}, ("no_usable_answer", "")),
+        ]
+        for routes, changes, reason in reasons:
+            shown = preview(ada(tmp_path, **changes), routes, now=NOW)
+            assert (shown["problem"], shown["ignored"], shown["requests"]) == (*reason, [])
+
+    def test_nothing_is_sent(self, tmp_path, monkeypatch):
+        """No connection is opened, to nobody."""
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise AssertionError("a connection was opened")
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        assert preview(ada(tmp_path), table('tags = ["a"]'), now=NOW)["requests"]
+
+
+class TestWhatItReads:
+    def test_a_sealed_delivery_is_opened_with_the_keys_given(self, tmp_path):
+        """All its leads, with the account of the key."""
+        (tmp_path / "keys.json").write_text(json.dumps(keys_secret(KEY)), "utf-8")
+        (tmp_path / "delivery.json").write_text(json.dumps([lead("Ada"), lead("Grace")]), "utf-8")
+        found = leads_in(tmp_path / "delivery.json", tmp_path / "keys.json")
+        assert [each.answers["FULL_NAME"] for each in found] == ["Ada", "Grace"]
+        assert {each.account for each in found} == {ACCOUNT}
+
+    def test_a_sealed_lead_without_keys_says_where_keys_come_from(self, tmp_path, monkeypatch):
+        """Neither given nor those of a stack that is running."""
+        monkeypatch.setenv("STATE_DIR", str(tmp_path / "nothing"))
+        with pytest.raises(CannotPreview, match="--keys"):
+            plain(tmp_path, lead())
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            ("{", "is not JSON"),
+            ("[]", "there is no lead in it"),
+            ("[1]", 'an object with "answers"'),
+            ('{"answers": ["Ada"]}', 'an object with "answers"'),
+            ('{"answers": {}, "source": "nobody"}', "unknown source 'nobody'; there is pinterest"),
+            ('{"answers": {}, "created_at": "yesterday"}', "created_at is milliseconds"),
+            ('{"answers": {}, "created_at": []}', "created_at is milliseconds"),
+        ],
+    )
+    def test_an_unusable_file_is_named_with_what_is_wrong(self, tmp_path, content, said):
+        """In one sentence."""
+        with pytest.raises(CannotPreview) as caught:
+            plain(tmp_path, content)
+        assert str(caught.value).startswith(str(tmp_path / "lead.json"))
+        assert said in str(caught.value)
+
+
+class TestTheCommand:
+    def run(self, tmp_path: Path, *options: str, routes: str = "", item: Any = None) -> int:
+        (tmp_path / "routes.toml").write_text(routes or f'[[routes]]\nname = "All"\nlocation = "{LOCATION}"\n', "utf-8")
+        content = {"lead_id": "7", "answers": ADA} if item is None else item
+        (tmp_path / "lead.json").write_text(json.dumps(content), "utf-8")
+        return main([str(tmp_path / "lead.json"), "--routes", str(tmp_path / "routes.toml"), *options])
+
+    def test_it_prints_requests_as_they_are(self, tmp_path, capsys):
+        """Long lines stay whole, and what looks like a colour, a smiley or a link to a terminal is only text."""
+        odd = {"FULL_NAME": "[bold]Ada[/bold] :smile:", "EMAIL": f"{'a' * 60}@{'b' * 60}.example.com"}
+        routes = f'[[routes]]\nname = "[red]All[/]"\nlocation = "{LOCATION}"\n'
+        assert self.run(tmp_path, routes=routes, item={"lead_id": "7", "answers": odd}) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"Lead 7: route [red]All[/], location {LOCATION}\n")
+        assert "\n  name: [bold]Ada[/bold] :smile:\n" in out
+        assert f"\n  email: {'a' * 60}@{'b' * 60}.example.com\n" in out
+        assert "\nPOST /contacts/CONTACT_ID/notes\n" in out
+
+    def test_it_prints_json_on_request(self, tmp_path, capsys):
+        """One object a lead, for programs."""
+        assert self.run(tmp_path, "--json", item=[{"answers": ADA}, {"answers": ADA}]) == 0
+        shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [each["route"] for each in shown] == ["All", "All"]
+        assert shown[0]["requests"][1]["body"]["email"] == "ada@example.com"
+
+    def test_it_says_in_one_sentence_why_it_cannot(self, tmp_path, capsys):
+        """And ends with an error."""
+        assert self.run(tmp_path, routes="[[routes]]\nname = 'a'\n") == 1
+        assert capsys.readouterr().err == "routes.toml: route 1 (a): `location` is missing; it is required\n"
+        assert self.run(tmp_path, "--keys", str(tmp_path / "lead.json"), item=lead()) == 1
+        assert "cannot_decrypt" in capsys.readouterr().err
+
+    def test_it_says_what_would_become_of_a_lead_that_is_not_delivered(self, tmp_path, capsys):
+        """In words that the README explains."""
+        self.run(tmp_path, routes=f'[[routes]]\nname = "All"\nlocation = "{LOCATION}"\nform = "1"\n')
+        self.run(tmp_path, item={"answers": {"AGE": "36"}})
+        out = capsys.readouterr().out
+        assert "(no_route)" in out
+        assert "(no_usable_answer)" in out
