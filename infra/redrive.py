@@ -72,7 +72,11 @@ def _move_one_by_one(sqs: Any, source_url: str, destination_url: str) -> int:
     moved = 0
     while True:
         answer = sqs.receive_message(
-            QueueUrl=source_url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageAttributeNames=["All"]
+            QueueUrl=source_url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=1,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["MessageGroupId"],
         )
         messages = answer.get("Messages", [])
         for message in messages:
@@ -84,7 +88,11 @@ def _move_one_by_one(sqs: Any, source_url: str, destination_url: str) -> int:
                 }
                 for name, attribute in message.get("MessageAttributes", {}).items()
             }
-            sqs.send_message(QueueUrl=destination_url, MessageBody=message["Body"], MessageAttributes=attributes)
+            # Whose lead it is, so that SQS serves it in its group's turn.
+            group = {k: v for k, v in message.get("Attributes", {}).items() if k == "MessageGroupId"}
+            sqs.send_message(
+                QueueUrl=destination_url, MessageBody=message["Body"], MessageAttributes=attributes, **group
+            )
             sqs.delete_message(QueueUrl=source_url, ReceiptHandle=message["ReceiptHandle"])
             moved += 1
         if not messages:

@@ -22,7 +22,31 @@ SECRETS = {
     },
     "contacts": {"locations": {"ve9EPM428h8vShlRW1KT": {"token": "pit-bench"}}},
 }
-CONTACT = {"new": False, "contact": {"id": "c1", "source": "Trade fair"}, "traceId": "t1"}
+# A contact that is known already, with the answers that warm_lead.py gives.
+CONTACT = {
+    "id": "c1",
+    "locationId": "ve9EPM428h8vShlRW1KT",
+    "name": "Ada Lovelace",
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "email": "ada@example.com",
+    "phone": "+12128675309",
+    "country": "US",
+    "city": "New York",
+    "source": "Trade fair",
+    "assignedTo": "user-1",
+    "dateAdded": "2026-01-01T00:00:00.000Z",
+}
+ANSWERS = {
+    "GET /contacts/search/duplicate": {"contact": CONTACT},
+    "POST /contacts/upsert": {"new": False, "contact": CONTACT, "traceId": "t1"},
+    "POST /contacts/c1/notes": {"note": {"id": "n1"}},
+}
+# As on every answer of the CRM, but for a limit that no benchmark reaches.
+LIMITS = (
+    "X-RateLimit-Limit-Daily: 99000000\r\nX-RateLimit-Daily-Remaining: 98000000\r\n"
+    "X-RateLimit-Interval-Milliseconds: 10000\r\nX-RateLimit-Max: 9900000\r\nX-RateLimit-Remaining: 9800000\r\n"
+)
 
 
 class RemoteSides(asyncio.Protocol):
@@ -48,25 +72,21 @@ class RemoteSides(asyncio.Protocol):
             self.transport.write(self.answer(first, headers, body))
 
     def answer(self, first: str, headers: dict[str, str], body: bytes) -> bytes:
-        operation = headers.get("x-amz-target", "").rpartition(".")[2] or " ".join(first.split()[:2])
+        operation = headers.get("x-amz-target", "").rpartition(".")[2] or " ".join(first.partition("?")[0].split()[:2])
         if operation == "GET /counts":
             content = json.dumps(self.asked).encode()
             self.asked.clear()
         else:
             self.asked[operation] += 1
             content = self.content(operation, body)
-        return b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n%s" % (
-            len(content),
-            content,
-        )
+        head = f"HTTP/1.1 200 OK\r\n{LIMITS}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        return head.encode() + content
 
     def content(self, operation: str, body: bytes) -> bytes:
         if operation == "GetSecretValue":
             name = json.loads(body)["SecretId"]
             return json.dumps({"Name": name, "SecretString": json.dumps(SECRETS[name])}).encode()
-        if operation == "POST /contacts/upsert":
-            return json.dumps(CONTACT).encode()
-        return b"{}"
+        return json.dumps(ANSWERS.get(operation, {})).encode()
 
 
 async def serve() -> None:

@@ -103,6 +103,7 @@ class _Queues:
                 "Body": "b",
                 "ReceiptHandle": "r",
                 "MessageAttributes": {"reason": {"DataType": "String", "StringValue": "x"}},
+                "Attributes": {"MessageGroupId": "g", "SentTimestamp": "1"},
             }
         ]
         self.sent: list[dict[str, object]] = []
@@ -136,12 +137,13 @@ def test_redriving_names_its_destination():
     assert (queues.moved.SourceArn, queues.moved.DestinationArn) == ("arn:dead", "arn:failed")
 
 
-def test_redriving_falls_back_to_new_messages_with_the_same_body_and_attributes():
+def test_redriving_falls_back_to_new_messages_with_the_same_body_attributes_and_group():
     """Where the endpoint cannot move messages by itself."""
     queues = _Queues("InvalidAction")
     assert redrive(queues, "dead", "failed") == 1
     [message] = queues.sent
-    assert (message["QueueUrl"], message["MessageBody"]) == ("failed", "b")
+    assert (message["QueueUrl"], message["MessageBody"], message["MessageGroupId"]) == ("failed", "b", "g")
+    assert "SentTimestamp" not in message
     assert message["MessageAttributes"] == {"reason": {"DataType": "String", "StringValue": "x"}}
 
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 import boto3
+import msgspec
 import pytest
 
 from leads.adapters.failed_leads_queue import FailedLeadsQueue
@@ -51,6 +52,14 @@ def test_a_parked_lead_is_readable_in_the_queue(queue: FailedLeadsQueue, aws: Aw
     }
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert attributes == {"reason": "contacts_api_5xx", "attempt": "1"}
+
+
+@pytest.mark.parametrize(("group", "sent"), [("", "pinterest:1"), ("ve9EPM428h8vShlRW1KT", "ve9EPM428h8vShlRW1KT")])
+def test_sqs_is_told_whose_lead_it_is(queue: FailedLeadsQueue, aws: AwsAccount, group: str, sent: str) -> None:
+    """A standard queue serves the groups in turn."""
+    assert queue.send([msgspec.structs.replace(parking(), group=group)]) == []
+    [message] = aws.parked()
+    assert message["Attributes"]["MessageGroupId"] == sent
 
 
 @pytest.mark.parametrize("text", ["\x00", "\ud800", "\ufffe\uffff", "日本語", '"\\', "😀"])
@@ -248,6 +257,16 @@ def test_an_answer_comes_with_lower_case_headers(peer: ThreadingHTTPServer) -> N
     assert (answer.status, answer.headers["x-given"], answer.body) == (200, "yes", b"ada@example.com")
 
 
+def test_a_name_that_nobody_has_is_unreachable() -> None:
+    """Nothing was sent, so nothing can have been done."""
+    clock = Clock()
+    with pytest.raises(TryAgain) as caught:
+        HttpClient("contacts_api", now=clock).request(
+            "GET", "http://nobody.invalid/", headers={}, body=None, deadline=clock() + 2
+        )
+    assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_unreachable", False)
+
+
 def test_a_redirect_is_not_followed(peer: ThreadingHTTPServer) -> None:
     """A token must not travel to wherever an answer points."""
     assert ask(peer, "/redirect", Clock()).status == 302
@@ -273,19 +292,19 @@ def test_no_answer_is_a_reason_to_try_again_and_tells_nothing_of_the_person(
     clock = Clock()
     with pytest.raises(TryAgain) as caught:
         ask(peer, path, clock, deadline=clock() + 0.3)
-    assert caught.value.reason == reason
+    assert (caught.value.reason, caught.value.ambiguous) == (reason, True)
     assert "ada" not in str(caught.value)
     assert len(Peer.connections) == 1
 
 
 def test_nobody_listening_is_a_reason_to_try_again(peer: ThreadingHTTPServer) -> None:
-    """A port that was just closed."""
+    """A port that was just closed: nothing can have been done."""
     clock = Clock()
     closed = ThreadingHTTPServer(("127.0.0.1", 0), Peer)
     closed.server_close()
     with pytest.raises(TryAgain) as caught:
         ask(closed, "/ok", clock)
-    assert caught.value.reason == "contacts_api_unreachable"
+    assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_unreachable", False)
 
 
 def test_an_answer_that_drips_is_given_up_in_time(peer: ThreadingHTTPServer) -> None:
@@ -294,5 +313,5 @@ def test_an_answer_that_drips_is_given_up_in_time(peer: ThreadingHTTPServer) -> 
     client = HttpClient("contacts_api", now=time.time)
     with pytest.raises(TryAgain) as caught:
         ask(peer, "/drip", Clock(), client, deadline=time.time() + 0.5)
-    assert caught.value.reason == "contacts_api_timeout"
+    assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_timeout", True)
     assert time.monotonic() - started < 2

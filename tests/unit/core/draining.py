@@ -58,15 +58,19 @@ class World:
 
 @dataclass
 class Container:
-    """A retry function: leads one after the other in each lane; a lead is two requests, then three side by side."""
+    """A retry function: leads one after the other in each lane; a lead is two requests, then three side by side.
+
+    rest: seconds until the next lead comes, on average; 0 while the queue has one at any time.
+    """
 
     world: World
+    rest: float = 0.0
     budget: RateBudget = field(default_factory=lambda: RateBudget(in_line=True))
 
     def lane(self) -> Course:
         while True:
             if self.budget.wait(self.world.now) > PATIENCE:
-                yield 0.1  # ten leads put back into the queue
+                yield self._next_lead() or 0.1  # ten leads put back into the queue
                 continue
             yield 0.008  # claimed in the ledger
             done: list[bool] = []
@@ -75,7 +79,10 @@ class Container:
                 yield from self._request(done)
             if all(done):
                 yield [self._request(done) for _ in range(3)]
-            yield 0.006  # noted in the ledger
+            yield 0.006 + self._next_lead()  # noted in the ledger
+
+    def _next_lead(self) -> float:
+        return self.world.chance.expovariate(1 / self.rest) if self.rest else 0.0
 
     def _request(self, done: list[bool]) -> Course:
         world, slept = self.world, 0.0
@@ -96,11 +103,13 @@ class Container:
         done.append(taken)
 
 
-def drain(containers: int, *, latency: float, lanes: int, seed: int, apart: float, windows: int) -> tuple[float, float]:
+def drain(
+    containers: int, *, latency: float, lanes: int, seed: int, apart: float, windows: int, rest: float = 0.0
+) -> tuple[float, float]:
     """Of the allowed requests, how many were made; of those made, how many were refused. Two windows to warm up."""
     world = World(latency, seed)
     for _ in range(containers):
-        container, after = Container(world), world.chance.uniform(0, apart)
+        container, after = Container(world, rest), world.chance.uniform(0, apart)
         for _ in range(lanes):
             world.start(container.lane(), after=after)
     began = world.now + 20

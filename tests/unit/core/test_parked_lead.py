@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from leads.core.errors import Undeliverable
 from leads.core.lead import Envelope
-from leads.core.parked_lead import VERSION, ParkedLead, body_of, parse
+from leads.core.parked_lead import VERSION, ParkedLead, Parking, body_of, parse
 from tests.unit.core.strategies import json_values
 
 GOOD: dict[str, Any] = {
@@ -76,3 +77,15 @@ def test_a_later_addition_is_tolerated() -> None:
 def test_the_envelope_may_be_any_value(raw: Any) -> None:
     """Whether it can be opened is the source's to say."""
     assert parse(body_of(envelope(raw))).envelope == raw
+
+
+@given(group=st.text(max_size=300))
+@example(group="")
+@example(group=" \u00e9\n" * 100)
+def test_a_group_is_what_sqs_accepts(group: str) -> None:
+    """Letters, digits and punctuation, up to 128; the account where no location is known."""
+    parking = Parking(envelope=envelope({}), reason="no_route", attempt=1, group=group)
+    assert 1 <= len(parking.group_id) <= 128
+    assert all("!" <= letter <= "~" for letter in parking.group_id)
+    if not group:
+        assert parking.group_id == "pinterest:111"

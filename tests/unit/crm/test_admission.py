@@ -70,19 +70,19 @@ def test_a_throttled_location_is_skipped_and_another_is_not() -> None:
 
 
 def test_each_lead_turned_away_comes_later_than_the_one_before() -> None:
-    """A little faster than the limit lets them in: four requests a lead, until more is known, are 0.3 s and not 0.4."""
+    """Twice as fast as the limit lets them in: four requests a lead, until more is known, are 0.2 s and not 0.4."""
     world = World()
     for _ in range(100):
         world.ask()
     waits = [world.wait() for _ in range(1000)]
     assert waits[0] == pytest.approx(7, abs=0.1)
-    assert waits[1] - waits[0] == pytest.approx(0.3)
+    assert waits[1] - waits[0] == pytest.approx(0.2)
     assert waits[:900] == sorted(waits[:900])
     assert max(waits) <= 900
 
 
 def test_the_pace_follows_what_leads_cost() -> None:
-    """Eight requests a lead at a hundred a second are 0.06 s and not 0.08."""
+    """Eight requests a lead at a hundred a second are 0.04 s and not 0.08."""
     world = World(burst=1000, latency=0.001)
     for _ in range(100):
         world.admission.check(BUSY)
@@ -91,7 +91,7 @@ def test_the_pace_follows_what_leads_cost() -> None:
     for _ in range(200):
         world.ask()
     first, second = world.wait(), world.wait()
-    assert second - first == pytest.approx(0.06, abs=0.01)
+    assert second - first == pytest.approx(0.04, abs=0.005)
 
 
 def test_after_a_pause_the_turns_begin_anew() -> None:
