@@ -1,12 +1,13 @@
 """A local server that behaves like the documented Contacts API, and misbehaves on order."""
 
 import argparse
+import random
 import signal
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from infra.local.sandbox.api import ContactsApi
 from infra.local.sandbox.directory import Directory
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.limits import RateLimit
+from infra.local.sandbox.oauth import masked
+from infra.local.sandbox.recording import Recorder
 from infra.local.sandbox.web import Answer, Call, LoopbackServer
 
 DEFAULT_LOCATION = "ve9EPM428h8vShlRW1KT"
@@ -25,7 +28,16 @@ DEFAULT_CUSTOM_FIELDS = (
         "name": "Rooms",
         "fieldKey": "contact.rooms",
         "dataType": "MULTIPLE_OPTIONS",
+        "picklistOptions": ["Kitchen", "Bath", "Bedroom"],
     },
+    {
+        "id": "sandboxFieldHome0001",
+        "name": "Home",
+        "fieldKey": "contact.home",
+        "dataType": "SINGLE_OPTIONS",
+        "picklistOptions": ["House", "Flat"],
+    },
+    {"id": "sandboxFieldMoveIn01", "name": "Move-in date", "fieldKey": "contact.move_in_date", "dataType": "DATE"},
     {"id": "sandboxFieldAge00001", "name": "Age", "fieldKey": "contact.age", "dataType": "NUMERICAL"},
     {"id": "sandboxFieldStage001", "name": "Stage", "fieldKey": "contact.stage", "dataType": "TEXT"},
 )
@@ -37,8 +49,10 @@ class ContactsSandbox:
     """The sandbox as an object: `with ContactsSandbox(tokens={"pit-1": "location"}) as crm: … crm.url`.
 
     `tokens` gives the location of each token (several tokens may share one, as while one is being replaced);
-    `custom_fields` are the definitions every location has: id, name, fieldKey ("contact.…"), dataType;
-    `retry_after` is the Retry-After of a 429 in seconds, left out when None.
+    `custom_fields` are the definitions every location has: id, name, fieldKey ("contact.…"), dataType, and
+    picklistOptions where there are any; `retry_after` is the Retry-After of a 429 in seconds, left out when None;
+    `users` are the only ones that a contact or task may be assigned to, anybody when there are none; `seed` makes
+    faults that strike at random strike alike.
     """
 
     def __init__(
@@ -51,9 +65,13 @@ class ContactsSandbox:
         interval_ms: int = 10_000,
         daily: int = 200_000,
         retry_after: int | None = None,
+        users: Collection[str] = (),
+        seed: int = 0,
     ) -> None:
         directory = Directory({"model": "contact", **definition} for definition in custom_fields)
-        self.api = ContactsApi(tokens, directory, RateLimit(burst, interval_ms, daily), retry_after)
+        self.api = ContactsApi(tokens, directory, RateLimit(burst, interval_ms, daily), retry_after, users)
+        self._chance = random.Random(seed)  # noqa: S311  (nobody's secret depends on it)
+        self._recorder = Recorder()
         self._faults: list[Fault] = []
         self._requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
         self._server = LoopbackServer(port, self._answer, "Contacts sandbox")
@@ -92,6 +110,16 @@ class ContactsSandbox:
             self._faults.append(fault)
         return fault
 
+    def add_emails(self, contact_id: str, *emails: str) -> None:
+        """Give a contact secondary e-mails, which no operation of the API can; KeyError for an unknown contact."""
+        with self.api.lock:
+            self.api.directory.add_emails(self.api.directory.contacts[contact_id], emails)
+
+    def install_app(self, **order: Any) -> dict[str, Any]:
+        """Install an app (client_id, client_secret, company_id; location_id or locations; expires_in) → its tokens."""
+        with self.api.lock:
+            return self.api.oauth.install(order)
+
     def faults(self) -> list[dict[str, Any]]:
         with self.api.lock:
             return [fault.shown() for fault in self._faults]
@@ -111,6 +139,7 @@ class ContactsSandbox:
             self.clear_requests()
             self.api.directory.clear()
             self.api.limit.forget()
+            self.api.oauth.forget()
 
     def _answer(self, call: Call) -> Answer:
         if call.parts[0] == "_sandbox":
@@ -119,14 +148,20 @@ class ContactsSandbox:
         fault = self._next_fault(call)
         answer = self.api.answer(call) if fault is None else self._go_wrong(fault, call)
         entry["status"] = None if answer.drop else answer.status
+        # A fault that only delays hands on the API's own answer.
+        self._recorder.keep(call, answer, is_fault=fault is not None and (answer.drop or fault.status is not None))
         return answer
 
     def _next_fault(self, call: Call) -> Fault | None:
         with self.api.lock:
-            fault = next((fault for fault in self._faults if fault.fits(call)), None)
+            fault = next((fault for fault in self._faults if self._strikes(fault, call)), None)
             if fault:
                 fault.hits += 1
             return fault
+
+    def _strikes(self, fault: Fault, call: Call) -> bool:
+        fits = fault.fits(call, self.api.tokens.get(call.token))
+        return fits and (fault.probability == 1 or self._chance.random() < fault.probability)
 
     def _go_wrong(self, fault: Fault, call: Call) -> Answer:
         real = self.api.answer(call) if fault.after else None
@@ -143,6 +178,8 @@ class ContactsSandbox:
             body = call.json() if call.raw else None
         except ValueError:
             body = call.text
+        if call.parts[0] == "oauth":
+            body = masked(call)
         entry = {
             "method": call.method,
             "path": call.path,
@@ -179,9 +216,27 @@ class ContactsSandbox:
                 self.clear_faults()
             case "POST", "reset":
                 self.reset()
+            case "POST", "emails":
+                return self._add_emails(call)
+            case "POST", "apps":
+                return self._install_app(call)
             case _:
                 return Answer(404, {"error": f"The sandbox has no {call.method} {call.path}."})
         return Answer(200, {"ok": True})
+
+    def _add_emails(self, call: Call) -> Answer:
+        try:
+            order = call.json()
+            self.add_emails(order["contact_id"], *map(str, order["emails"]))
+        except (ValueError, TypeError, KeyError):
+            return Answer(400, {"error": "Name a contact: {'contact_id': '…', 'emails': ['…']}."})
+        return Answer(201, {"ok": True})
+
+    def _install_app(self, call: Call) -> Answer:
+        try:
+            return Answer(201, self.install_app(**call.json()))
+        except (ValueError, TypeError) as error:
+            return Answer(400, {"error": str(error)})
 
     def _order_fault(self, call: Call) -> Answer:
         try:
@@ -203,6 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             interval_ms=options.interval_ms,
             daily=options.daily,
             retry_after=options.retry_after,
+            users=options.user,
+            seed=options.seed,
         )
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -242,6 +299,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--interval-ms", type=int, default=10_000)
     parser.add_argument("--daily", type=int, default=200_000, help="requests per day and location")
     parser.add_argument("--retry-after", type=int, help="send Retry-After with a 429 (seconds)")
+    parser.add_argument(
+        "--user", action="append", default=[], help="who may be assigned; may be repeated; none: anybody"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the faults that strike at random")
     return parser
 
 

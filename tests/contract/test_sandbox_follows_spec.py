@@ -1,23 +1,32 @@
 """The Contacts sandbox against the vendor's own OpenAPI files, so that it cannot drift into fiction."""
 
-import json
 import re
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 
 from infra.local.contacts_sandbox import DEFAULT_LOCATION, ContactsSandbox
 from infra.local.sandbox import rules
 from infra.local.sandbox.api import ROUTES, VERSION
-
-SPECS = Path(__file__).resolve().parents[2].parent / "shared" / "specs" / "contacts-api"
-pytestmark = pytest.mark.skipif(
-    not (SPECS / "contacts.json").exists(), reason="the vendor's OpenAPI files are not beside this checkout"
+from tests.contract.traffic import (
+    SPECS,
+    declared_answer,
+    file_of,
+    operation_of,
+    request,
+    spec,
+    violations,
+    without_trace,
 )
+
+pytestmark = [
+    pytest.mark.skipif(
+        not (SPECS / "contacts.json").exists(), reason="the vendor's OpenAPI files are not beside this checkout"
+    ),
+    # What is asked here is not what the app asks.
+    pytest.mark.unrecorded,
+]
 
 # The vendor's name for each body. One text of the spec also allows `key` instead of a custom field's `id`.
 SCHEMAS = {
@@ -40,18 +49,6 @@ TYPES = {
     "dnd": "DndSettingsSchema",
     "inbound dnd": "InboundDndSettingsSchema",
 }
-JSON_TYPES: dict[str, Any] = {
-    "string": str,
-    "number": (int, float),
-    "boolean": bool,
-    "array": list,
-    "object": dict,
-}
-
-
-@cache
-def spec(name: str) -> Any:
-    return json.loads((SPECS / f"{name}.json").read_text())
 
 
 def schema(name: str) -> Any:
@@ -197,69 +194,3 @@ class TestAnswers:
         assert answer.status == status
         declared = declared_answer("POST", "/contacts/upsert", status)
         assert list(violations(declared, without_trace(answer.json()), "upsert", "contacts")) == []
-
-
-def request(url: str, method: str, path: str, body: Any, **headers: str) -> urllib3.BaseHTTPResponse:
-    sent = {
-        "Authorization": "Bearer pit",
-        "Version": VERSION,
-        "Content-Type": "application/json",
-        **headers,
-    }
-    raw = body if isinstance(body, bytes) or body is None else json.dumps(body)
-    return urllib3.request(method, url + path, body=raw, headers=sent, retries=False, timeout=5)
-
-
-def without_trace(payload: dict[str, Any]) -> dict[str, Any]:
-    """docs/oauth/Overview.md promises a traceId in every answer; most schemas do not declare it."""
-    return {name: value for name, value in payload.items() if name != "traceId"}
-
-
-def operation_of(method: str, path: str) -> Any:
-    """The vendor's operation at that path, whatever its parameters are called."""
-    wanted = re.sub(r"{\w+}", "{}", path)
-    for declared, operations in spec(file_of(path))["paths"].items():
-        if re.sub(r"{\w+}", "{}", declared) == wanted and method.lower() in operations:
-            return operations[method.lower()]
-    raise LookupError(f"{method} {path} is not in the vendor's files")
-
-
-def declared_answer(method: str, path: str, status: int) -> Any:
-    answers = operation_of(method, path)["responses"]
-    assert str(status) in answers, f"{method} {path} answered {status}, declared are {sorted(answers)}"
-    found = answers[str(status)].get("content", {}).get("application/json", {}).get("schema", {})
-    return resolved(found, file_of(path))
-
-
-def file_of(path: str) -> str:
-    return path.split("/")[1]
-
-
-def resolved(declared: dict[str, Any], file: str) -> Any:
-    if "$ref" not in declared:
-        return declared
-    where, _, name = declared["$ref"].rpartition("#/components/schemas/")
-    return spec("common-schemas" if where else file)["components"]["schemas"][name]
-
-
-def violations(declared: dict[str, Any], value: Any, where: str, file: str) -> Iterator[str]:
-    """What is wrong with `value`: types, values outside an enum, properties that are not declared."""
-    declared = resolved(declared, file)
-    kind = declared.get("type")
-    if kind is None:
-        return  # nothing is declared about it
-    if not isinstance(value, JSON_TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
-        yield f"{where} is {value!r}, not {kind}"
-    elif kind == "object":
-        properties = declared.get("properties", {})
-        for name, item in value.items():
-            if name in properties:
-                yield from violations(properties[name], item, f"{where}.{name}", file)
-            else:
-                yield f"{where}.{name} is not declared"
-        yield from (f"{where}.{name} is missing" for name in declared.get("required", []) if name not in value)
-    elif kind == "array":
-        for at, item in enumerate(value):
-            yield from violations(declared["items"], item, f"{where}[{at}]", file)
-    elif value not in declared.get("enum", [value]):
-        yield f"{where} is {value!r}, which is not in the enum"

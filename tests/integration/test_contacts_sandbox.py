@@ -20,6 +20,9 @@ import urllib3
 from infra.local.contacts_sandbox import DEFAULT_LOCATION, ContactsSandbox
 from infra.local.pinterest_sender import build_lead, send
 
+# Much of what is asked here is wrong on purpose.
+pytestmark = pytest.mark.unrecorded
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE, ELSEWHERE = DEFAULT_LOCATION, "otherLocation0000001"
 TOKEN, OLD_TOKEN, FOREIGN_TOKEN = "pit-new", "pit-old", "pit-foreign"
@@ -170,6 +173,63 @@ class TestUpsert:
     def test_birth_dates_in_documented_spellings(self, call: Client, written: str) -> None:
         """Year first or month first, with one kind of separator."""
         assert call.contact(dateOfBirth=written)["dateOfBirth"] == "1990-01-12"
+
+    @pytest.mark.parametrize(
+        ("key", "sent", "kept"),
+        [
+            ("move_in_date", "2027-03-01", "2027-03-01"),
+            ("move_in_date", "next spring", None),
+            ("home", "House", "House"),
+            ("home", "house", None),
+            ("home", ["House"], None),
+            ("rooms", ["Kitchen", "Cellar"], ["Kitchen"]),
+            ("rooms", ["Cellar"], None),
+            ("rooms", "Kitchen", None),
+            ("age", "36", "36"),
+            ("age", "thirty", None),
+            ("budget", 1000, None),
+        ],
+    )
+    def test_a_value_that_does_not_fit_its_custom_field_vanishes(
+        self, call: Client, key: str, sent: Any, kept: Any
+    ) -> None:
+        """200 all the same; options are taken by their own label only."""
+        shown = call.contact(customFields=[{"key": key, "field_value": sent}])["customFields"]
+        assert [field["value"] for field in shown] == ([] if kept is None else [kept])
+
+    def test_a_secondary_email_becomes_the_only_one(self, call: Client, crm: ContactsSandbox) -> None:
+        """An upsert by it finds the contact, and the contact loses the primary e-mail it had."""
+        known = call.contact()
+        order = {"contact_id": known["id"], "emails": ["Second@example.com"]}
+        assert call("POST", "/_sandbox/emails", order, token=None).status == 201
+        assert crm.contacts()[0]["additionalEmails"] == ["Second@example.com"]
+        search = f"/contacts/search/duplicate?locationId={HERE}&email="
+        assert call("GET", search + "second%40example.com").json()["contact"] == known
+        after = call("POST", "/contacts/upsert", {**ADA, "email": "second@example.com", "phone": "+12125550199"}).json()
+        assert (after["new"], after["contact"]["id"]) == (False, known["id"])
+        assert after["contact"]["email"] == "second@example.com"
+        assert "additionalEmails" not in crm.contacts()[0]
+        assert call("GET", search + "ada%40example.com").json()["contact"] is None
+
+    def test_secondary_emails_need_a_contact(self, call: Client) -> None:
+        """An order for nobody is refused."""
+        assert call("POST", "/_sandbox/emails", {"contact_id": "nobody", "emails": ["a@example.com"]}).status == 400
+        assert call("POST", "/_sandbox/emails", []).status == 400
+
+    def test_only_a_known_user_may_be_assigned_where_users_are_known(self) -> None:
+        """422 that names the property, for contacts and tasks; without a list of users anybody will do."""
+        with ContactsSandbox(tokens={TOKEN: HERE}, users=["user-a"]) as crm:
+            call = Client(crm.url)
+            known = call.contact(assignedTo="user-a")
+            task = {"title": "t", "dueDate": "2026-12-01T09:00:00Z", "completed": False, "assignedTo": "user-x"}
+            for path, body in (
+                ("/contacts/upsert", {**ADA, "assignedTo": "user-x"}),
+                (f"/contacts/{known['id']}/tasks", task),
+            ):
+                answer = call("POST", path, body)
+                assert answer.status == 422
+                assert "assignedTo" in answer.json()["message"][0]
+            assert call("POST", f"/contacts/{known['id']}/tasks", {**task, "assignedTo": "user-a"}).status == 201
 
     def test_custom_fields_by_id_or_key_and_unknown_ones_vanish(self, call: Client) -> None:
         """An unknown custom field is answered with 200 and dropped."""
@@ -456,6 +516,30 @@ class TestFaults:
         assert call("POST", "/contacts/upsert", ADA).status == 500
         assert call("POST", "/contacts/upsert", ADA).json()["new"] is False
 
+    def test_422_but_created(self, call: Client, crm: ContactsSandbox) -> None:
+        """A refusal of a contact that exists all the same: highlevel-api-docs issue 64."""
+        crm.add_fault(match={"path": "/contacts/upsert"}, status=422, after=True, times=1)
+        assert call("POST", "/contacts/upsert", ADA).status == 422
+        assert len(crm.contacts()) == 1
+
+    def test_a_fault_for_one_location_only(self, call: Client, crm: ContactsSandbox) -> None:
+        """Whatever token of that location calls; the others are served."""
+        crm.add_fault(match={"location": HERE}, status=429)
+        path = "/locations/{}/customFields"
+        assert [call("GET", path.format(HERE), token=token).status for token in (TOKEN, OLD_TOKEN)] == [429, 429]
+        assert call("GET", path.format(ELSEWHERE), token=FOREIGN_TOKEN).status == 200
+
+    def test_a_fault_by_chance_strikes_its_share_and_alike_with_the_same_seed(self) -> None:
+        """Three of ten, in the same places for the same seed and in others for another."""
+        runs = []
+        for seed in (1, 1, 2):
+            with ContactsSandbox(tokens={TOKEN: HERE}, burst=1000, seed=seed) as crm:
+                call = Client(crm.url)
+                crm.add_fault(status=500, probability=0.3)
+                runs.append([call("GET", f"/locations/{HERE}/customFields").status for _ in range(200)])
+        assert runs[0] == runs[1] != runs[2]
+        assert 40 <= runs[0].count(500) <= 80
+
     @pytest.mark.parametrize("after", [False, True])
     def test_a_dropped_connection(self, call: Client, crm: ContactsSandbox, after: bool) -> None:
         """The socket closes without an answer, before or after the write."""
@@ -490,6 +574,8 @@ class TestFaults:
             {"times": 0},
             {"delay_seconds": "long"},
             {"delay_seconds": -1},
+            {"probability": 0},
+            {"probability": 2},
             {"after": 1},
             {"headers": {"Retry-After": 3}},
             [],

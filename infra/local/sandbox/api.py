@@ -2,11 +2,12 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from infra.local.sandbox.directory import Contact, Directory, e164, merged_tags, new_id, now
 from infra.local.sandbox.limits import RateLimit
+from infra.local.sandbox.oauth import OAuth
 from infra.local.sandbox.rules import complaints
 from infra.local.sandbox.web import Answer, Call
 
@@ -33,7 +34,10 @@ class Refusal(Exception):
 
 
 class ContactsApi:
-    """The operations over one directory; `tokens` names the location each token belongs to."""
+    """The operations over one directory; `tokens` names the location each token belongs to.
+
+    `users` may be assigned contacts and tasks; when there are none, anybody may.
+    """
 
     def __init__(
         self,
@@ -41,17 +45,23 @@ class ContactsApi:
         directory: Directory,
         limit: RateLimit,
         retry_after: int | None = None,
+        users: Collection[str] = (),
     ) -> None:
         self.tokens = dict(tokens)
         self.directory = directory
         self.limit = limit
         self.retry_after = retry_after
+        self.users = frozenset(users)
         self.lock = threading.RLock()
+        self.oauth = OAuth(self.tokens)
 
     def answer(self, call: Call) -> Answer:
         """What the API answers, with rate-limit headers and a `traceId` as on every real answer."""
-        location = self.tokens.get(call.token)
         with self.lock:
+            self.oauth.expire()
+            if granted := self.oauth.answer(call):
+                return granted
+            location = self.tokens.get(call.token)
             try:
                 answer = self._run(call, location)
             except Refusal as refusal:
@@ -67,6 +77,8 @@ class ContactsApi:
 
     def _run(self, call: Call, location: str | None) -> Answer:
         operation, arguments = _find(call)
+        if self.oauth.is_company_token(call.token):
+            raise Refusal(401, "This authClass type is not allowed to access this scope.")
         if location is None:
             raise Refusal(401, "Invalid token: access token is invalid")
         version = call.headers.get("version")
@@ -90,6 +102,9 @@ class ContactsApi:
             raise Refusal(400, f"Unexpected token in JSON: {error}") from None
         if found := complaints(body, kind):
             raise Refusal(422, found)
+        user = body.get("assignedTo")
+        if user and self.users and user not in self.users:
+            raise Refusal(422, ["assignedTo must be a user of this location"])
         return body
 
     def contact(self, contact_id: str, location: str) -> Contact:

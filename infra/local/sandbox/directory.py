@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from infra.local.sandbox import custom_values
 from infra.local.sandbox.rules import birth_date
 
 _ID_LETTERS = string.ascii_letters + string.digits
@@ -52,6 +53,7 @@ class Contact:
     updated_at: str
     values: dict[str, Any] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)
+    other_emails: list[str] = field(default_factory=list)  # no operation of the API writes or shows them
     custom: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -94,6 +96,8 @@ class Contact:
     def everything(self) -> dict[str, Any]:
         """The contact with what the API does not show or keeps elsewhere: gender, notes and tasks."""
         hidden: dict[str, Any] = {key: self.values[key] for key in _HIDDEN if key in self.values}
+        if self.other_emails:
+            hidden["additionalEmails"] = list(self.other_emails)
         return {
             **self.shown(),
             **hidden,
@@ -111,7 +115,7 @@ class Directory:
         self._ids: dict[tuple[str, str], str] = {}  # (location, e-mail or phone) to contact id
 
     def find(self, location_id: str, *, email: str | None = None, phone: str | None = None) -> Contact | None:
-        """The location's contact with this e-mail (whatever its case) or this E.164 phone."""
+        """The location's contact with this e-mail (whatever its case, or its rank) or this E.164 phone."""
         for wanted in (email.strip().casefold() if email else None, phone):
             if wanted and (found := self._ids.get((location_id, wanted))):
                 return self.contacts[found]
@@ -125,6 +129,11 @@ class Directory:
         self.contacts.clear()
         self._ids.clear()
 
+    def add_emails(self, contact: Contact, emails: Iterable[str]) -> None:
+        """Secondary e-mails, as somebody enters them in the CRM's own pages."""
+        contact.other_emails += emails
+        self._ids.update(dict.fromkeys(_search_keys(contact), contact.id))
+
     def create(self, location_id: str, body: Mapping[str, Any]) -> Contact:
         moment = now()
         contact = Contact(new_id(), location_id, moment, moment)
@@ -135,7 +144,8 @@ class Directory:
     def upsert(self, location_id: str, body: Mapping[str, Any]) -> tuple[Contact, bool]:
         """The contact that e-mail, then phone, lead to, and whether it is new.
 
-        When the two lead to different contacts, the e-mail's is changed and the phone is ignored.
+        When the two lead to different contacts, the e-mail's is changed and the phone is ignored. A secondary
+        e-mail becomes the only one, and the contact loses the primary it had: highlevel-api-docs issue 337.
         """
         phone = e164(body.get("phone") or "")
         by_email = self.find(location_id, email=body.get("email"))
@@ -155,8 +165,11 @@ class Directory:
         if "tags" in new:
             contact.tags = merged_tags(new.pop("tags"))
         for item in new.pop("customFields", ()):
-            if definition := self._definition(item):  # one that is not defined vanishes without a word
-                contact.custom[definition["id"]] = item["field_value"]
+            # One that is not defined vanishes without a word, like a value that does not fit the type.
+            definition = self._definition(item)
+            value = custom_values.kept(definition, item["field_value"]) if definition else None
+            if definition and value is not None:
+                contact.custom[definition["id"]] = value
         name = new.pop("name", None)
         if name and not {"firstName", "lastName"} & new.keys():
             new["firstName"], _, new["lastName"] = name.strip().partition(" ")
@@ -167,6 +180,8 @@ class Directory:
         if born := new.get("dateOfBirth"):
             new["dateOfBirth"] = str(birth_date(born))
         self._unlist(contact)
+        email = (new.get("email") or "").strip().casefold()
+        contact.other_emails = [other for other in contact.other_emails if other.casefold() != email]
         contact.values.update(new)
         contact.values = {key: value for key, value in contact.values.items() if value not in (None, "")}
         contact.updated_at = now()
@@ -185,5 +200,6 @@ class Directory:
 
 
 def _search_keys(contact: Contact) -> list[tuple[str, str]]:
-    found = (contact.values.get("email", "").casefold(), contact.values.get("phone", ""))
+    emails = [email.casefold() for email in (contact.values.get("email", ""), *contact.other_emails)]
+    found = (*emails, contact.values.get("phone", ""))
     return [(contact.location_id, text) for text in found if text]

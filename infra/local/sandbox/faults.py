@@ -6,12 +6,17 @@ from typing import Any
 
 from infra.local.sandbox.web import Call
 
-_MATCH_KEYS = {"method", "path", "contains", "token"}
+_MATCH_KEYS = {"method", "path", "contains", "token", "location"}
 
 
 @dataclass
 class Fault:
-    """One ordered fault; `times` None lasts until cleared, `status` None only delays."""
+    """One ordered fault; `times` None lasts until cleared, `status` None only delays.
+
+    `after` applies the call first, `drop_connection` answers nothing: together they are a reset, or with a delay a
+    time-out, of a call that took effect; without `after` the call never arrived. `probability` strikes so many of
+    the calls that fit, 1 all of them.
+    """
 
     match: dict[str, str] = field(default_factory=dict)
     status: int | None = None
@@ -21,10 +26,14 @@ class Fault:
     times: int | None = None
     after: bool = False
     drop_connection: bool = False
+    probability: float = 1.0
     hits: int = 0
 
-    def fits(self, call: Call) -> bool:
-        """Whether the call is meant: method equal, path a prefix, `contains` somewhere in the body's text."""
+    def fits(self, call: Call, location: str | None) -> bool:
+        """Whether the call is meant: method equal, path a prefix, `contains` somewhere in the body's text.
+
+        `location` is the one the call's token belongs to.
+        """
         wanted = self.match
         return (
             (self.times is None or self.hits < self.times)
@@ -32,6 +41,7 @@ class Fault:
             and call.path.startswith(wanted.get("path", ""))
             and wanted.get("contains", "") in call.text
             and wanted.get("token", call.token) == call.token
+            and wanted.get("location", location) == location
         )
 
     def shown(self) -> dict[str, Any]:
@@ -53,6 +63,7 @@ def fault_from(order: Mapping[str, Any]) -> Fault:
     _expect(order, "status", "a number from 200 to 599", lambda v: v is None or (_whole(v) and 200 <= v <= 599))
     _expect(order, "times", "a whole number, or null until cleared", lambda v: v is None or (_whole(v) and v >= 1))
     _expect(order, "delay_seconds", "a number from 0 on", lambda v: _number(v) and v >= 0)
+    _expect(order, "probability", "a number above 0, up to 1", lambda v: _number(v) and 0 < v <= 1)
     _expect(order, "headers", "an object of texts", _texts)
     for flag in ("after", "drop_connection"):
         _expect(order, flag, "true or false", lambda v: isinstance(v, bool))
