@@ -62,6 +62,9 @@ class Answers:
 
 def text_of(value: Any, *, depth: int = 0) -> str:
     """Any JSON value as one clean line of text; "" for null, blank and empty; "…" below eight levels."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        # Nearly every text there is, and a tenth of the work.
+        return " ".join(value.split())
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -79,7 +82,10 @@ def text_of(value: Any, *, depth: int = 0) -> str:
 
 def folded(text: str) -> str:
     """`text` as it is compared: neither case nor blanks nor the way an accent is stored make a difference."""
-    return "".join(unicodedata.normalize("NFKC", text_of(text)).casefold().split())
+    clean = text_of(text)
+    if not clean.isascii():
+        clean = unicodedata.normalize("NFKC", clean)
+    return "".join(clean.casefold().split())
 
 
 def _values_of(value: Any) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The CRM says that the contact, note or task is not there.
+GONE = "contacts_api_not_found"
+
 
 class LeadError(Exception):
     """A failure with a fate.

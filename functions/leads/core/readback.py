@@ -106,6 +106,23 @@ def assignee_refused(user_id: str) -> Remark:
     return Remark("assignedTo", f"The CRM does not know the user {user_id}; the task is nobody's.")
 
 
+def appeared_meanwhile() -> Remark:
+    """Nobody was found, and a moment later somebody was there: another lead of the same person."""
+    text = "The contact was made by somebody else at the same moment, so its source and owner may have been replaced."
+    return Remark("source", text)
+
+
+def another_than_found(contact_id: str) -> Remark:
+    """The CRM found one contact and wrote another."""
+    text = f"The CRM found contact {contact_id} for this person and wrote this one"
+    return Remark("source", f"{text}, whose source and owner may have been replaced.")
+
+
+def tags_not_kept(missing: int) -> Remark:
+    """Some tags are not among those that the contact has now; which, may tell of the person."""
+    return Remark("tags", f"The CRM did not keep {missing} of the tags.")
+
+
 def unknown_custom_field(key: str) -> Remark:
     """routes.toml names a custom field that the location does not have."""
     return Remark(key, f"The location has no custom field {key}; correct it in routes.toml or create it in the CRM.")
@@ -136,6 +153,8 @@ def _label(definition: Definition) -> str:
 
 
 def _same(name: str, sent: str, echo: Mapping[str, Any]) -> bool:
+    if echo.get(name) == sent:
+        return True
     read = _READ.get(name, folded)
     shown = [echo.get(name)]
     if name == "name":

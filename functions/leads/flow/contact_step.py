@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
 
 from leads.core import readback
+from leads.core.contact_record import ContactRecord
 from leads.core.custom_field import Definition, find, value_for
 from leads.core.errors import LeadError, TryAgain, Undeliverable
 from leads.core.plan import Plan
 from leads.core.readback import Remark
 
+_REACH = ("email", "phone")
 # Two clocks disagree by less; beyond it a contact was there before the lead.
 _CLOCK_SKEW = 30.0
-
-
-class ContactRecord(Protocol):
-    """A contact as the CRM shows it; `echo` is its own object, `refused` what it was written without."""
-
-    @property
-    def contact_id(self) -> str: ...
-    @property
-    def is_new(self) -> bool: ...
-    @property
-    def email(self) -> str: ...
-    @property
-    def phone(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def assigned_to(self) -> str: ...
-    @property
-    def tags(self) -> tuple[str, ...]: ...
-    @property
-    def added_at(self) -> float | None: ...
-    @property
-    def echo(self) -> Mapping[str, Any]: ...
-    @property
-    def refused(self) -> tuple[str, ...]: ...
-    @property
-    def trace_id(self) -> str | None: ...
 
 
 class Contacts(Protocol):
@@ -70,7 +47,7 @@ class CustomFields(Protocol):
 class Written(msgspec.Struct, frozen=True):
     """The contact as the CRM has it now, and what differs from what was sent."""
 
-    record: Any
+    record: ContactRecord
     remarks: tuple[Remark, ...]
 
 
@@ -80,6 +57,7 @@ class ContactStep:
     def __init__(self, contacts: Contacts, custom_fields: CustomFields) -> None:
         self._contacts = contacts
         self._custom_fields = custom_fields
+        self._people = _People()
 
     def __call__(self, plan: Plan, *, seen_since: float | None, deadline: float) -> Written:
         """The written contact. Doing this twice changes nothing, as the CRM finds people by e-mail and phone.
@@ -88,14 +66,17 @@ class ContactStep:
         Raises TryAgain or Undeliverable by the table of fates.
         """
         remarks: list[Remark] = []
-        before, origin = self._look(plan, remarks, deadline)
-        definitions, custom = self._custom_values(plan, remarks, deadline)
-        record = self._contacts.upsert(plan.location_id, plan.fields | origin, custom, deadline=deadline)
+        with self._people.alone(plan):
+            before, origin = self._look(plan, remarks, deadline)
+            definitions, custom = self._custom_values(plan, remarks, deadline)
+            record = self._contacts.upsert(plan.location_id, plan.fields | origin, custom, deadline=deadline)
+        before, came = _the_same(before, record, bool(origin))
+        remarks += came
         existed = not record.is_new and not _is_ours(before, seen_since)
         sent = {name: value for name, value in (plan.fields | origin).items() if name not in record.refused}
-        remarks += [readback.field_refused(name) for name in record.refused]
-        found = readback.remarks_of(sent, record.echo, existed=existed, before=before.echo if before else None)
-        remarks += [self._explained(remark, plan, record, deadline) for remark in found]
+        differing = [readback.field_refused(name) for name in record.refused]
+        differing += readback.remarks_of(sent, record.echo, existed=existed, before=before.echo if before else None)
+        remarks += [self._explained(remark, plan, record, deadline) for remark in differing]
         kept = [(definitions[key], value) for key, value in custom if f"customFields:{key}" not in record.refused]
         remarks += readback.custom_remarks(kept, record.echo)
         return Written(record, tuple(remarks))
@@ -150,6 +131,8 @@ class ContactStep:
         sent = plan.fields.get(remark.field, "")
         if remark.field not in ("email", "phone") or not sent or getattr(record, remark.field) == sent:
             return remark
+        if record.other_contact_id and record.other_field in (remark.field, ""):
+            return readback.belongs_to_another(remark.field, record.other_contact_id)
         try:
             other = self._contacts.find(plan.location_id, **{remark.field: sent}, deadline=deadline)
         except LeadError:
@@ -157,6 +140,44 @@ class ContactStep:
         if other is None or other.contact_id == record.contact_id:
             return remark
         return readback.belongs_to_another(remark.field, other.contact_id)
+
+
+class _People:
+    """Writes one person's contact at a time, in this container.
+
+    Two leads of one new person may arrive in one request: both would find nobody, and the second would take the
+    contact's source and owner from the first.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._busy: set[tuple[str, str]] = set()
+
+    @contextmanager
+    def alone(self, plan: Plan) -> Iterator[None]:
+        """Waits until nobody else writes the contact with this e-mail or phone."""
+        keys = {(plan.location_id, plan.fields[name].casefold()) for name in _REACH if name in plan.fields}
+        with self._changed:
+            self._changed.wait_for(lambda: not keys & self._busy)
+            self._busy |= keys
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= keys
+                self._changed.notify_all()
+
+
+def _the_same(
+    before: ContactRecord | None, record: ContactRecord, sent_origin: bool
+) -> tuple[ContactRecord | None, list[Remark]]:
+    """The contact found before, if it is the one that was written; and what to say if it is not."""
+    if before is None:
+        appeared = sent_origin and not record.is_new
+        return None, [readback.appeared_meanwhile()] if appeared else []
+    if before.contact_id != record.contact_id:
+        return None, [readback.another_than_found(before.contact_id)]
+    return before, []
 
 
 def _is_ours(before: ContactRecord | None, seen_since: float | None) -> bool:

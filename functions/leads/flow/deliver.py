@@ -140,7 +140,8 @@ class Deliver:
             return failed
         is_over = failed.hopeless or (is_last and failed.counts)
         status = Status.UNDELIVERABLE if is_over and message_id else Status.PARKED
-        failed = msgspec.structs.replace(failed, status=status)
+        remarks = progress.remarks if progress and status is Status.UNDELIVERABLE else ()
+        failed = msgspec.structs.replace(failed, status=status, remarks=remarks)
         return self._record(envelope, failed, claim, message_id, progress)
 
     def _source(self, name: str) -> Source:
@@ -176,7 +177,8 @@ class Deliver:
         replace = msgspec.structs.replace
         if standing.replayed:
             return replace(outcome, status="duplicate", reason=REPLAYED)
-        if standing.status is Status.CLAIMED:
+        if standing.status in (Status.CLAIMED, Status.PARKED):
+            # Parked only now, by somebody who may still die before the queue has it.
             left = (standing.claimed_until or 0.0) - self._now()
             wait = min(max(left, 1.0), SHORT_DELAY)
             return replace(outcome, reason="claimed_elsewhere", retry_after=wait, counts=False)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from leads.core import readback
-from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable
+from leads.core.contact_record import ContactRecord
+from leads.core.errors import GONE, LeadError, Misconfigured, TryAgain, Undeliverable
 from leads.core.ledger import UNKNOWN, Claim, Progress
 from leads.core.note import note_text
 from leads.core.plan import Plan, PlannedTask
 from leads.core.readback import Remark
-from leads.flow.contact_step import ContactRecord, Contacts, ContactStep, CustomFields
+from leads.core.recognition import FoundTask, is_there, recognised
+from leads.flow.contact_step import Contacts, ContactStep, CustomFields
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -43,21 +46,10 @@ class Notes(Protocol):
     def create(self, location_id: str, contact_id: str, body: str, *, deadline: float) -> str: ...
 
 
-class CreatedTask(Protocol):
-    """A written task, without its assignee where the CRM does not know that user."""
-
-    @property
-    def task_id(self) -> str: ...
-    @property
-    def assignee_refused(self) -> bool: ...
-
-
 class Tasks(Protocol):
-    """A contact's tasks; `find` gives title and id of those that end in the reference."""
+    """A contact's tasks; `find` gives those that end in the reference."""
 
-    def find(
-        self, location_id: str, contact_id: str, reference: str, *, deadline: float
-    ) -> Sequence[tuple[str, str]]: ...
+    def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> Sequence[FoundTask]: ...
 
     def create(
         self,
@@ -69,7 +61,7 @@ class Tasks(Protocol):
         due_at: float,
         assigned_to: str,
         deadline: float,
-    ) -> CreatedTask: ...
+    ) -> str: ...
 
 
 class Crm(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,16 +105,23 @@ class Steps:
         names = step_names(plan)
         known = claim.progress if claim.progress.location_id in ("", plan.location_id) else Progress()
         states = {name: known.steps.get(name, UNKNOWN if claim.doubtful else "") for name in names}
-        progress = msgspec.structs.replace(known, location_id=plan.location_id, steps=_told(states))
         if known.contact_id and all(_is_done(state) for state in states.values()):
-            return Taken(progress=progress)
+            return Taken(progress=known)
         try:
             record, remarks, states = self._contact(plan, claim, known, states, deadline)
         except Exception as failure:
-            if isinstance(failure, TryAgain) and failure.ambiguous:
-                states["contact"] = states["contact"] or UNKNOWN
-            return Taken(progress=msgspec.structs.replace(progress, steps=_told(states)), failure=failure)
-        failures = self._rest(plan, record, remarks, states, deadline)
+            if not _may_have_happened(failure) and known is not claim.progress:
+                # Nothing was done here, so what was done elsewhere is still all there is to know.
+                return Taken(progress=claim.progress, failure=failure)
+            if not _is_done(states["contact"]) and _may_have_happened(failure):
+                states["contact"] = UNKNOWN
+            progress = msgspec.structs.replace(known, location_id=plan.location_id, steps=_told(states))
+            return Taken(progress=progress, failure=failure)
+        try:
+            failures = self._rest(plan, record, remarks, states, deadline, is_resumed=bool(claim.progress.steps))
+        except Exception as failure:
+            states |= {name: UNKNOWN for name, state in states.items() if not _is_done(state)}
+            failures = [failure]
         progress = Progress(
             contact_id=record.contact_id,
             location_id=plan.location_id,
@@ -139,12 +138,13 @@ class Steps:
     def _contact(
         self, plan: Plan, claim: Claim, known: Progress, states: dict[str, str], deadline: float
     ) -> tuple[ContactRecord, list[Remark], dict[str, str]]:
-        """The contact, written now or by an earlier attempt; a contact that is gone takes its steps with it."""
+        """The contact, written now or by an earlier attempt."""
         if known.contact_id and _is_done(states["contact"]):
             record = self._contacts.read(plan.location_id, known.contact_id, deadline=deadline)
             if record is not None:
                 return record, [Remark(field="", text=text) for text in known.remarks], states
-            states = dict.fromkeys(states, "")
+            # Deleted, or merged into another one that has our note and tasks now.
+            states = dict.fromkeys(states, UNKNOWN)
         may_be_there = bool(states["contact"])
         since = claim.first_seen_at if may_be_there else None
         written = self._contact_step(plan, seen_since=since, deadline=deadline)
@@ -155,69 +155,65 @@ class Steps:
         return written.record, list(written.remarks), states
 
     def _rest(
-        self, plan: Plan, record: ContactRecord, remarks: list[Remark], states: dict[str, str], deadline: float
+        self,
+        plan: Plan,
+        record: ContactRecord,
+        remarks: list[Remark],
+        states: dict[str, str],
+        deadline: float,
+        *,
+        is_resumed: bool,
     ) -> list[Exception]:
         """Takes what is missing besides the contact; writes what became of each into `states` and `remarks`."""
         where = (plan.location_id, record.contact_id)
+        failures: dict[str, Exception] = {}
+        if not record.is_new and _may_hang_there(states, is_resumed):
+            try:
+                self._recognise_tasks(plan, where, states, deadline)
+            except LeadError as failure:
+                failures["task"] = _passing(failure)
         work: dict[str, Callable[[], str]] = {}
-        try:
-            if any(states[name] == UNKNOWN for name in states if name.startswith("task")):
-                found = self._tasks.find(*where, plan.reference, deadline=deadline)
-                states |= _recognised(plan.tasks, states, found)
-        except Exception as failure:
-            return [failure]
         if "tags" in states and not _is_done(states["tags"]):
-            work["tags"] = partial(self._set_tags, plan, record, deadline)
-        if "note" in states and not _is_done(states["note"]):
+            work["tags"] = partial(self._set_tags, plan, record, remarks, deadline)
+        if not _is_done(states["note"]):
             text, look = note_text(plan, remarks), states["note"] == UNKNOWN
             work["note"] = partial(self._write_note, plan, where, text, look, deadline)
         for name, task in zip(task_names(plan), plan.tasks, strict=True):
-            if not _is_done(states[name]):
+            if not _is_done(states[name]) and "task" not in failures:
                 owner = task.assigned_to or record.assigned_to
-                work[name] = partial(self._write_task, where, task, owner, remarks, deadline)
-        failures: dict[str, Exception] = {}
+                work[name] = partial(self._write_task, plan, where, task, owner, remarks, deadline)
         for name, result in self._side_by_side(work).items():
             if isinstance(result, Exception):
-                failures[name] = result
+                failures[name] = _passing(result)
                 states[name] = UNKNOWN if _may_have_happened(result) else states[name]
             else:
                 states[name] = result
-        self._look_at_refused_tasks(plan, where, states, failures, deadline)
         return list(failures.values())
 
-    def _look_at_refused_tasks(
-        self,
-        plan: Plan,
-        where: tuple[str, str],
-        states: dict[str, str],
-        failures: dict[str, Exception],
-        deadline: float,
-    ) -> None:
-        """The CRM has been seen to refuse and to write all the same (highlevel-api-docs issue 64)."""
-        refused = [name for name in task_names(plan) if isinstance(failures.get(name), Undeliverable)]
-        if not refused:
-            return
-        try:
-            found = self._tasks.find(*where, plan.reference, deadline=deadline)
-        except LeadError:
-            return
-        recognised = _recognised(plan.tasks, states, found)
-        for name in refused:
-            if recognised[name]:
-                states[name] = recognised[name]
-                del failures[name]
+    def _recognise_tasks(self, plan: Plan, where: tuple[str, str], states: dict[str, str], deadline: float) -> None:
+        """Puts into `states` which tasks are there. A recorded task that is not listed is done with all the same."""
+        found = self._tasks.find(*where, plan.reference, deadline=deadline)
+        listed = {task.task_id for task in found}
+        for name, task_id in zip(task_names(plan), recognised(plan.tasks, found), strict=True):
+            if task_id or not _is_done(states[name]) or states[name] in listed:
+                states[name] = task_id
 
-    def _set_tags(self, plan: Plan, record: ContactRecord, deadline: float) -> str:
+    def _set_tags(self, plan: Plan, record: ContactRecord, remarks: list[Remark], deadline: float) -> str:
         """Adds what is missing; of the tags that name a lifecycle stage only the plan's stays."""
         where = (plan.location_id, record.contact_id)
-        has = record.tags
-        if not set(plan.tags) <= set(has):
-            has = self._tags.add(*where, plan.tags, deadline=deadline)
+        has = set(record.tags)
+        if not set(plan.tags) <= has:
+            now_has = self._tags.add(*where, plan.tags, deadline=deadline)
+            if now_has and (missing := set(plan.tags).difference(now_has)):
+                remarks.append(readback.tags_not_kept(len(missing)))
+            has |= set(now_has)
         if plan.stage is not None:
             stage = plan.stage
-            others = [tag for tag in {*has, *record.tags} if tag.startswith(stage.prefix) and tag != stage.tag]
-            if others:
-                self._tags.remove(*where, sorted(others), deadline=deadline)
+            others = sorted(tag for tag in has if tag.startswith(stage.prefix) and tag != stage.tag)
+            left = self._tags.remove(*where, others, deadline=deadline) if others else ()
+            if left and stage.tag not in left:
+                # Somebody set another stage at the same moment and took ours for the old one.
+                self._tags.add(*where, [stage.tag], deadline=deadline)
         return DONE
 
     def _write_note(self, plan: Plan, where: tuple[str, str], text: str, look: bool, deadline: float) -> str:
@@ -228,20 +224,40 @@ class Steps:
         try:
             return self._notes.create(*where, text, deadline=deadline)
         except Undeliverable:
-            # Refused, and perhaps written all the same, as tasks are.
-            if found := self._notes.find(*where, plan.reference, deadline=deadline):
+            # The CRM has been seen to refuse and to write all the same (highlevel-api-docs issue 64).
+            with _in_doubt():
+                found = self._notes.find(*where, plan.reference, deadline=deadline)
+            if found:
                 return found
             raise
 
     def _write_task(
-        self, where: tuple[str, str], task: PlannedTask, owner: str, late: list[Remark], deadline: float
+        self,
+        plan: Plan,
+        where: tuple[str, str],
+        task: PlannedTask,
+        owner: str,
+        remarks: list[Remark],
+        deadline: float,
     ) -> str:
-        created = self._tasks.create(
-            *where, title=task.title, body=task.body, due_at=task.due_at, assigned_to=owner, deadline=deadline
-        )
-        if created.assignee_refused:
-            late.append(readback.assignee_refused(owner))
-        return created.task_id
+        def write(assigned_to: str) -> str:
+            return self._tasks.create(
+                *where, title=task.title, body=task.body, due_at=task.due_at, assigned_to=assigned_to, deadline=deadline
+            )
+
+        try:
+            return write(owner)
+        except Undeliverable as refusal:
+            # Refused and perhaps written all the same, as notes are; else perhaps for a user who has left.
+            with _in_doubt():
+                found = self._tasks.find(*where, plan.reference, deadline=deadline)
+            if task_id := is_there(task, found):
+                return task_id
+            if refusal.reason == GONE or not owner or (refusal.fields and "assignedTo" not in refusal.fields):
+                raise
+        task_id = write("")
+        remarks.append(readback.assignee_refused(owner))
+        return task_id
 
     def _side_by_side(self, work: dict[str, Callable[[], str]]) -> dict[str, str | Exception]:
         if len(work) <= 1:
@@ -273,21 +289,14 @@ def step_names(plan: Plan) -> list[str]:
     return ["contact", *(["tags"] if plan.tags else []), "note", *task_names(plan)]
 
 
-def _recognised(
-    tasks: Sequence[PlannedTask], states: dict[str, str], found: Sequence[tuple[str, str]]
-) -> dict[str, str]:
-    """Which of the tasks are there already; those that are not have not been written."""
-    left = [(title, task_id) for title, task_id in found if task_id not in states.values()]
-    seen: dict[str, str] = {}
-    for number, task in enumerate(tasks, start=1):
-        name = f"task {number}"
-        if states[name] != UNKNOWN:
-            continue
-        match = next((pair for pair in left if pair[0] == task.title), None)
-        if match:
-            left.remove(match)
-        seen[name] = match[1] if match else ""
-    return seen
+def _may_hang_there(states: dict[str, str], is_resumed: bool) -> bool:
+    """Whether tasks of this lead may be there, and it is not certain which.
+
+    A route that was edited between two attempts counts its tasks anew, so a recorded one may be another's.
+    """
+    tasks = [state for name, state in states.items() if name.startswith("task")]
+    is_begun = UNKNOWN in tasks or (is_resumed and any(tasks))
+    return is_begun and not all(_is_done(state) for state in tasks)
 
 
 def _is_done(state: str) -> bool:
@@ -304,6 +313,23 @@ def _result(work: Callable[[], str]) -> str | Exception:
         return work()
     except Exception as failure:
         return failure
+
+
+@contextmanager
+def _in_doubt() -> Iterator[None]:
+    """As long as nobody could look what a refused write has done, it may have happened."""
+    try:
+        yield
+    except TryAgain as failure:
+        failure.ambiguous = True
+        raise
+
+
+def _passing(failure: Exception) -> Exception:
+    """The failure; but a contact that is gone in the middle of its steps is looked up anew by the next attempt."""
+    if isinstance(failure, Undeliverable) and failure.reason == GONE:
+        return TryAgain(GONE, failure.detail, trace_id=failure.trace_id)
+    return failure
 
 
 def _may_have_happened(failure: Exception) -> bool:

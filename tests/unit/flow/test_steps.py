@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from leads.core.errors import TryAgain, Undeliverable
@@ -289,6 +291,170 @@ def test_steps_that_no_longer_fit_the_time_are_taken_by_the_next_attempt(world: 
     world.wire.seconds = 0.0
     assert world.attempt(item, message_id="m1").status == "delivered"
     is_complete(world.contact(), item["lead_id"])
+
+
+def test_a_contact_that_was_merged_in_between_keeps_what_it_brought_along(world: World) -> None:
+    """Our contact is gone, and another one has its address, its note and its tasks now."""
+    world.wire.before["tags"] = [TryAgain("contacts_api_5xx")]
+    item = lead()
+    world.attempt(item)
+    contacts = world.wire.sandbox.api.directory.contacts
+    old = next(iter(contacts.values()))
+    world.wire.sandbox.api.directory.remove(old)
+    merged = world.wire.sandbox.api.directory.create(LOCATION, {"email": "ada@example.com"})
+    merged.notes.update(old.notes)
+    merged.tasks.update(old.tasks)
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    is_complete(world.contact(), item["lead_id"])
+
+
+def test_a_contact_that_goes_in_the_middle_is_looked_up_anew(world: World) -> None:
+    """The CRM no longer knows the contact when the note comes; the next attempt writes another."""
+    body = {"statusCode": 400, "message": "Contact not found"}
+    world.wire.sandbox.add_fault(match={"contains": "lead ref: ", "method": "POST"}, status=400, body=body, times=1)
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION)])
+    item = lead()
+    outcome = world.attempt(item, message_id="m1")
+    assert (outcome.status, outcome.reason, outcome.counts) == ("parked", "contacts_api_not_found", True)
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    assert len(world.contact()["notes"]) == 1
+
+
+def test_an_unforeseen_error_in_the_middle_leaves_every_open_step_in_doubt(world: World) -> None:
+    """What was done is known, the rest is looked up."""
+    world.wire.after["note"] = [ZeroDivisionError()]
+    item = lead()
+    assert world.attempt(item).reason == "unexpected_error"
+    steps = world.item(item["lead_id"])["progress"].steps
+    assert steps["note"] == UNKNOWN
+    assert steps["tags"] == "done"
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    is_complete(world.contact(), item["lead_id"])
+
+
+def test_tasks_with_one_title_are_told_apart_by_their_time(world: World) -> None:
+    """A call today and a call tomorrow; the process dies between them."""
+    calls = [Task(title="Call", due_in="1h"), Task(title="Call", due_in="1d")]
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tasks=calls)])
+    item = lead()
+    world.wire.before["task"] = [Died()]
+    with pytest.raises(Died):
+        world.attempt(item)
+    world.clock.time += SECONDS_DEAD
+    assert world.attempt(item).status == "delivered"
+    assert len({task["dueDate"] for task in world.contact()["tasks"]}) == 2
+    assert len(world.contact()["tasks"]) == 2
+
+
+@pytest.mark.parametrize("change", ["turned round", "one more in front", "one less"])
+def test_a_route_whose_tasks_are_edited_between_two_attempts_doubles_none(world: World, change: str) -> None:
+    """The recorded steps count the old route's tasks; the CRM shows which are there."""
+    first, second, new = ROUTE.tasks[0], ROUTE.tasks[1], Task(title="Send flowers", due_in="3d")
+    item = lead()
+    world.wire.before["task"] = [TryAgain("contacts_api_5xx")]
+    world.attempt(item)
+    tasks = {"turned round": [second, first], "one more in front": [new, first, second], "one less": [first]}[change]
+    world.routes = RouteTable(routes=[msgspec.structs.replace(ROUTE, tasks=tasks)])
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    titles = [task["title"] for task in world.contact()["tasks"]]
+    assert len(titles) == len(set(titles))
+    assert {task.title.format(first_name="Ada") for task in tasks} <= set(titles)
+
+
+def test_a_location_that_was_mistyped_for_a_while_changes_nothing_elsewhere(world: World) -> None:
+    """No token for the wrong one: what had been done in the right one is still known afterwards."""
+    world.wire.before["note"] = [TryAgain("contacts_api_5xx")]
+    item = lead()
+    world.attempt(item)
+    world.routes = RouteTable(routes=[msgspec.structs.replace(ROUTE, location="mistyped")])
+    assert world.attempt(item, message_id="m1").reason == "misconfigured"
+    world.routes = RouteTable(routes=[ROUTE])
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    is_complete(world.contact(), item["lead_id"])
+
+
+def test_two_leads_of_one_new_person_at_once_agree_on_the_owner(world: World) -> None:
+    """In one container they take turns: the second finds the contact of the first."""
+    leads = [lead() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(world.attempt, leads))
+    assert {outcome.status for outcome in outcomes} == {"delivered"}
+    assert [outcome.remarks for outcome in outcomes] == [()] * 8
+    sent = [request["body"] for request in world.wire.sandbox.requests() if request["path"] == "/contacts/upsert"]
+    assert sum("assignedTo" in body for body in sent) == 1
+    assert len(world.contact()["notes"]) == 8
+
+
+def test_an_owner_that_may_have_been_replaced_is_said(world: World) -> None:
+    """Another container wrote the same person between our look and our upsert."""
+    once = iter([True])
+
+    def meet(operation: str) -> None:
+        if operation == "upsert" and next(once, False):
+            world.add_contact(email="ada@example.com", source="Trade fair")
+
+    world.wire.meet = meet
+    outcome = world.attempt(lead())
+    assert outcome.status == "delivered"
+    assert "source" in outcome.remarks[0]
+
+
+def test_tasks_that_cannot_be_looked_up_do_not_hold_up_the_note(world: World) -> None:
+    """What is certain is done meanwhile."""
+    item = lead()
+    world.wire.before["upsert"] = [Died()]
+    with pytest.raises(Died):
+        world.attempt(item)
+    world.clock.time += SECONDS_DEAD
+    world.add_contact(email="ada@example.com")
+    world.wire.before["tasks"] = [TryAgain("contacts_api_5xx")]
+    assert world.attempt(item).reason == "contacts_api_5xx"
+    assert (len(world.contact()["notes"]), world.contact()["tasks"]) == (1, [])
+    assert world.attempt(item).status == "delivered"
+    is_complete(world.contact(), item["lead_id"])
+
+
+def test_a_stage_that_somebody_else_took_away_is_set_again(world: World) -> None:
+    """Two leads with two stages at once, each taking the other's for the old one: one of them stays."""
+    world.add_contact(email="ada@example.com", tags=["stage: customer"])
+
+    def meet(operation: str) -> None:
+        if operation == "tags off":
+            [contact] = world.wire.sandbox.api.directory.contacts.values()
+            contact.tags = [tag for tag in contact.tags if tag != "stage: lead"]
+
+    world.wire.meet = meet
+    assert world.attempt(lead()).status == "delivered"
+    assert [tag for tag in world.contact()["tags"] if tag.startswith("stage")] == ["stage: lead"]
+
+
+def test_a_task_whose_user_has_left_is_nobodys(world: World) -> None:
+    """The task counts more than its owner; the ledger says what is missing."""
+    body = {"message": ["assignedTo must be a user of the location"]}
+    world.wire.sandbox.add_fault(match={"contains": "user-z"}, status=422, body=body)
+    outcome = world.attempt(lead())
+    assert outcome.status == "delivered"
+    assert "user-z" in outcome.remarks[0]
+    [task] = [task for task in world.contact()["tasks"] if task["title"] == "Write"]
+    assert "assignedTo" not in task
+
+
+@pytest.mark.parametrize("failure", [TryAgain("contacts_api_5xx"), TryAgain("rate_limited", counts=False)])
+@pytest.mark.parametrize(("operation", "look"), [("note", "notes"), ("task", "tasks")])
+def test_refused_and_not_to_be_looked_up_is_in_doubt(
+    world: World, operation: str, look: str, failure: TryAgain
+) -> None:
+    """The CRM refused, wrote all the same, and cannot be asked: the next attempt looks first."""
+    contains = {"note": "lead ref", "task": "dueDate"}[operation]
+    world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tasks=[ROUTE.tasks[0]])])
+    order = {"contains": contains, "path": "/contacts/", "method": "POST"}
+    world.wire.sandbox.add_fault(match=order, status=422, after=True, times=1 if operation == "task" else 2)
+    world.wire.before[look] = [failure]
+    item = lead()
+    assert world.attempt(item).status == "parked"
+    world.wire.sandbox.clear_faults()
+    assert world.attempt(item, message_id="m1").status == "delivered"
+    assert (len(world.contact()["notes"]), len(world.contact()["tasks"])) == (1, 1)
 
 
 class Died(BaseException):
