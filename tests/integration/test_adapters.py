@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -198,7 +200,7 @@ def test_the_fake_secret_speaks_like_the_real_one() -> None:
 
 
 class Peer(BaseHTTPRequestHandler):
-    """Answers by path: /ok, /slow, /drip, /drop, /redirect."""
+    """Answers by path: /ok, /slow, /drip, /drop, /redirect, /odd (a header that is none), /together (all at once)."""
 
     protocol_version = "HTTP/1.1"
     connections: ClassVar[set[Any]] = set()
@@ -220,6 +222,11 @@ class Peer(BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 self.wfile.flush()
             return
+        if self.path.startswith("/odd"):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nthis is no header\r\n\r\n{}")
+            return
+        if self.path == "/together":
+            self.server.gathered.wait(5)  # type: ignore[attr-defined]
         self.send_response(302 if self.path == "/redirect" else 200)
         self.send_header("X-Given", self.headers["x-given"] or "")
         self.send_header("Location", "/ok")
@@ -282,6 +289,56 @@ def test_connections_are_kept_but_not_trusted_after_a_long_rest(peer: ThreadingH
     clock.time += 31
     ask(peer, "/ok", clock, client)
     assert len(Peer.connections) == 2
+
+
+def test_a_connection_is_kept_for_every_thread_that_may_ask(peer: ThreadingHTTPServer) -> None:
+    """Eight leads at once, and the steps of all: none of them opens a new one for each request."""
+    threads = 24
+    peer.gathered = threading.Barrier(threads)  # type: ignore[attr-defined]
+    clock = Clock()
+    client = HttpClient("contacts_api", now=clock)
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(3):
+            assert {
+                answer.status for answer in pool.map(lambda _: ask(peer, "/together", clock, client), range(threads))
+            } == {200}
+    assert len(Peer.connections) == threads
+
+
+class Heard(logging.Handler):
+    """All that reaches the root logger, as Lambda's own handler there would write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+def test_nothing_is_logged_of_an_address(
+    peer: ThreadingHTTPServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The library below would write the whole of it, with the person in it, when a header of the answer is broken."""
+    caplog.set_level(logging.DEBUG)
+    heard, root = Heard(), logging.getLogger()
+    root.addHandler(heard)
+    try:
+        ask(peer, "/odd?email=ada%40example.com&number=%2B12125550123", Clock())
+    finally:
+        root.removeHandler(heard)
+    assert heard.lines == []
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("late", [0.0, 5.0])
+def test_nothing_is_asked_after_the_deadline(peer: ThreadingHTTPServer, late: float) -> None:
+    """Nobody waits for the answer any more."""
+    clock = Clock()
+    with pytest.raises(TryAgain) as caught:
+        ask(peer, "/ok", clock, deadline=clock() - late)
+    assert (caught.value.reason, caught.value.counts, caught.value.ambiguous) == ("out_of_time", False, False)
+    assert Peer.connections == set()
 
 
 @pytest.mark.parametrize(("path", "reason"), [("/slow", "contacts_api_timeout"), ("/drop", "contacts_api_unreachable")])

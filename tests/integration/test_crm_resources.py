@@ -113,7 +113,15 @@ def test_a_contact_that_a_refused_call_has_made_is_met(crm: Crm) -> None:
         crm.sandbox.add_fault(match={"path": "/contacts/upsert"}, body={"message": [message]}, **MADE_ANYWAY)
         written = crm.contacts.upsert(LOCATION, FIELDS, deadline=crm.deadline)
         assert written.contact_id == crm.only_contact()["id"]
-        assert set(written.refused) == [{"firstName"}, set(FIELDS)][number]
+        assert set(written.refused) == [{"firstName"}, {"source"}][number]
+
+
+def test_a_lead_that_is_refused_for_reasons_untold_lands_with_name_and_reach(crm: Crm) -> None:
+    """Whatever it was, the person is in the CRM."""
+    crm.sandbox.add_fault(match={"contains": "Rome"}, status=422, body={"message": ["invalid input"]}, times=9)
+    written = crm.contacts.upsert(LOCATION, {**FIELDS, "city": "Rome"}, [(BUDGET, "9000")], deadline=crm.deadline)
+    assert (written.is_new, set(written.refused)) == (True, {"city", "source", f"customFields:{BUDGET}"})
+    assert (crm.only_contact()["email"], crm.only_contact()["phone"]) == (FIELDS["email"], FIELDS["phone"])
 
 
 def test_an_owner_that_is_refused_is_left_out(crm: Crm) -> None:

@@ -215,8 +215,8 @@ def test_a_422_ends_in_the_ledger_as_undeliverable_and_asks_the_crm_once_per_mes
     for receives in range(1, 6):
         message["Attributes"]["ApproximateReceiveCount"] = str(receives)
         assert app.retry(message) == [message["MessageId"]]
-    # Looked up, refused, once more without the field that was named, and looked up again in case it was created.
-    assert [request["method"] for request in app.crm.requests()] == ["GET", "POST", "POST", "GET"]
+    # Looked up, refused, without the field that was named, with name and phone alone, looked up in case it was created.
+    assert [request["method"] for request in app.crm.requests()] == ["GET", "POST", "POST", "POST", "GET"]
     item = app.aws.ledger()[f"pinterest#{leads_made.ACCOUNT}#{lead['lead_id']}"]
     assert (item["status"]["S"], item["reason"]["S"]) == ("undeliverable", "rejected_by_contacts_api")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 import urllib3
+from urllib3.connectionpool import log as _urllib3_log
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 
 from leads.core.errors import TryAgain
@@ -18,6 +19,9 @@ _LONGEST_SECONDS = 10.0
 _IDLE_SECONDS = 30.0
 # No answer we ask for comes near this size; one that does is not read to its end.
 _LARGEST = 4 * 1024 * 1024
+# As many connections are kept as threads may ask at once: the leads of one delivery (8) and the steps of all leads
+# of a container (16). One more would be opened anew for every request.
+_CONNECTIONS = 24
 _CHUNK = 65_536
 
 
@@ -35,7 +39,9 @@ class HttpClient:
     def __init__(self, side: str, *, now: Callable[[], float]) -> None:
         self._side = side
         self._now = now
-        self._pool = urllib3.PoolManager(num_pools=4, maxsize=8, retries=False)
+        # What it logs holds addresses, and the address of a search holds a person's e-mail and phone.
+        _urllib3_log.manager.getLogger("urllib3").propagate = False
+        self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, retries=False)
         self._lock = threading.Lock()
         self._used_at = now()
 
@@ -46,10 +52,14 @@ class HttpClient:
 
         Raises TryAgain(<side>_timeout | <side>_unreachable); its text holds neither URL nor headers. It is
         ambiguous unless no connection was made: the request may have arrived and its answer got lost.
+        TryAgain(out_of_time) when the deadline has passed, and nothing was sent.
         """
+        now = self._now()
+        left = min(deadline - now, _LONGEST_SECONDS)
+        if left <= 0:
+            raise TryAgain("out_of_time", counts=False)
         self._drop_rested_connections()
-        left = min(max(deadline - self._now(), 0.2), _LONGEST_SECONDS)
-        until = self._now() + left
+        until = now + left
         try:
             answer = self._pool.request(
                 method,

@@ -26,6 +26,8 @@ _NEVER_ECHOED = frozenset({"gender"})
 _KEPT = frozenset({"gender"})
 # Replacing one of these forgets how the person could be reached before.
 _REACH = ("email", "phone")
+# With fewer digits a phone number is an extension or a piece of one.
+_WHOLE_NUMBER = 7
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -155,16 +157,30 @@ def _label(definition: Definition) -> str:
 def _same(name: str, sent: str, echo: Mapping[str, Any]) -> bool:
     if echo.get(name) == sent:
         return True
-    read = _READ.get(name, folded)
+    same = _ALIKE.get(name, _same_words)
     shown = [echo.get(name)]
     if name == "name":
         # Not every answer shows it, and some make it of the two parts.
         shown.append(f"{text_of(echo.get('firstName'))} {text_of(echo.get('lastName'))}")
-    return any(read(sent) == read(text_of(each)) for each in shown)
+    return any(same(sent, text_of(each)) for each in shown)
+
+
+def _same_words(sent: str, shown: str) -> bool:
+    return folded(sent) == folded(shown)
+
+
+def _same_number(sent: str, shown: str) -> bool:
+    """The CRM may show a number as it is dialled at home: without country code, perhaps with a zero instead."""
+    short, long = sorted((_digits(sent), _digits(shown)), key=len)
+    return short == long or (len(short) >= _WHOLE_NUMBER and long.endswith(short))
 
 
 def _digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isdigit())
+    return "".join(letter for letter in text if letter.isdigit()).lstrip("0")
+
+
+def _same_date(sent: str, shown: str) -> bool:
+    return _date(sent) == _date(shown)
 
 
 def _date(text: str) -> str:
@@ -172,11 +188,19 @@ def _date(text: str) -> str:
     return text[:10]
 
 
+def _same_address(sent: str, shown: str) -> bool:
+    return _address(sent) == _address(shown)
+
+
 def _address(text: str) -> str:
     return folded(text).removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
-_READ: Mapping[str, Callable[[str], str]] = {"phone": _digits, "dateOfBirth": _date, "website": _address}
+_ALIKE: Mapping[str, Callable[[str, str], bool]] = {
+    "phone": _same_number,
+    "dateOfBirth": _same_date,
+    "website": _same_address,
+}
 
 
 def _same_value(sent: Value, stored: Any) -> bool:

@@ -21,6 +21,8 @@ _AHEAD = 1.0
 # for spreading, so that leads that wait longer than that do not all look again at the same moment.
 _LONGEST = 900.0
 _SPREAD = 300.0
+# Stands for any answer of a location that is well.
+_OK = 200
 
 
 class _Location:
@@ -93,13 +95,24 @@ class Admission:
                 raise _throttled(location, max(wait - _AHEAD, 0.0))
             self._sleep(wait)
 
-    def leave(self, location_id: str, *, sent_at: float, status: int | None, headers: Mapping[str, str]) -> None:
-        """Learns from a request's answer. status: None when none came; headers: names in lower case."""
+    def leave(
+        self,
+        location_id: str,
+        *,
+        sent_at: float,
+        status: int | None,
+        headers: Mapping[str, str],
+        is_well: bool = False,
+    ) -> None:
+        """Learns from a request's answer. status: None when none came; headers: names in lower case.
+
+        is_well: whatever the status, the location answers and takes our token.
+        """
         with self._lock:
             location = self._location(location_id)
             now = self._now()
             location.budget.answered(sent_at, now, status, headers)
-            location.breaker.answered(sent_at, now, status)
+            location.breaker.answered(sent_at, now, _OK if is_well else status)
 
     def _location(self, location_id: str) -> _Location:
         location = self._locations.get(location_id)

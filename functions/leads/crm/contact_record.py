@@ -1,34 +1,12 @@
-"""A contact as the CRM shows it, read tolerantly."""
+"""The API's contact object, read tolerantly."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
+from leads.core.contact_record import ContactRecord
 from leads.core.errors import TryAgain
 from leads.crm import reading
-
-
-class ContactRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A contact as the CRM showed it last.
-
-    is_new: whether this very call has created it. added_at: epoch seconds. echo: the API's contact object as it came,
-    {} when the answer had none. refused: what was asked for and left out of the write, because the API would not
-    take it: contact fields by name, custom ones as `customFields:<id>`.
-    """
-
-    contact_id: str
-    is_new: bool = False
-    email: str = ""
-    phone: str = ""
-    source: str = ""
-    assigned_to: str = ""
-    tags: tuple[str, ...] = ()
-    added_at: float | None = None
-    echo: dict[str, Any] = {}
-    refused: tuple[str, ...] = ()
-    trace_id: str | None = None
 
 
 def record_of(contact: Any, *, is_new: bool = False, was_write: bool = False, trace_id: str | None) -> ContactRecord:

@@ -6,61 +6,22 @@ update-contact, Version 2021-07-28.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from leads.core.contact_record import ContactRecord
 from leads.core.errors import TryAgain, Undeliverable
 from leads.crm.client import Client
-from leads.crm.contact_record import ContactRecord, record_of
+from leads.crm.contact_record import record_of
 from leads.crm.fates import CONTACT_EXISTS, REJECTED, AlreadyExists, is_gone
+from leads.crm.wish import CUSTOM_FIELDS, OWNED, UPDATE_FIELDS, UPSERT_FIELDS, CustomValue, Wish
 
-# The API answers 422 to any property it does not know, and each operation knows others. `tags` is allowed
-# in both and missing here on purpose: it would replace every tag the contact has.
-_NAMES = ("name", "firstName", "lastName", "companyName")
-_REACH = ("email", "phone", "website", "timezone")
-_PLACE = ("address1", "city", "state", "postalCode", "country")
-# Where the contact came from and whose it is. Either would replace what a contact has, so the caller looks first.
-_OWNED = frozenset({"source", "assignedTo"})
-UPSERT_FIELDS = frozenset((*_NAMES, *_REACH, *_PLACE, "dateOfBirth", "gender")) | _OWNED
-UPDATE_FIELDS = UPSERT_FIELDS - {"gender", "companyName"}
+# Of the two by which the API knows people: the other one, "" where it was not said which.
+_OTHER = {"email": "phone", "phone": "email", "": ""}
 
-CUSTOM_FIELDS = "customFields"
 _SEARCH_FIELDS = frozenset({"email", "phone", "number"})
-
-CustomValue = str | int | float | list[str]
-
-
-class _Wish(msgspec.Struct, frozen=True):
-    """What a contact shall hold: contact field → text, and custom field id → value in order."""
-
-    fields: dict[str, str]
-    custom: tuple[tuple[str, CustomValue], ...]
-
-    def names(self) -> tuple[str, ...]:
-        return (*self.fields, *(f"{CUSTOM_FIELDS}:{field_id}" for field_id, _ in self.custom))
-
-    def only(self, allowed: Container[str]) -> _Wish:
-        return _Wish({name: value for name, value in self.fields.items() if name in allowed}, self.custom)
-
-    def without(self, named: Container[str]) -> _Wish:
-        """All but what is named: a contact field, `customFields`, or `customFields.N` for one of them."""
-        fields = {name: value for name, value in self.fields.items() if name not in named}
-        if CUSTOM_FIELDS in named:
-            return _Wish(fields, ())
-        kept = (item for at, item in enumerate(self.custom) if f"{CUSTOM_FIELDS}.{at}" not in named)
-        return _Wish(fields, tuple(kept))
-
-    def missing_in(self, other: _Wish) -> tuple[str, ...]:
-        kept = other.names()
-        return tuple(name for name in self.names() if name not in kept)
-
-    def describes_somebody(self) -> bool:
-        return bool(self.fields.keys() - _OWNED)
-
-    def can_be_found(self) -> bool:
-        return "email" in self.fields or "phone" in self.fields
 
 
 class Contacts:
@@ -93,14 +54,17 @@ class Contacts:
         return self._search(location_id, wanted, deadline)
 
     def read(self, location_id: str, contact_id: str, *, deadline: float) -> ContactRecord | None:
-        """The contact with this id; None when the CRM says that there is none.
+        """The contact with this id; None when the CRM says that there is none, in whatever words it refuses.
+
+        Nothing but the id can be wrong with the question. So None may also be said of a contact that is there: before
+        writing again, look for what hangs on it.
 
         Raises TryAgain or Undeliverable by the table of fates.
         """
         try:
             answer = self._client.call("GET", "contacts", contact_id, location_id=location_id, deadline=deadline)
         except Undeliverable as refusal:
-            if is_gone(refusal):
+            if is_gone(refusal) or refusal.reason == REJECTED:
                 return None
             raise
         return record_of(answer.body.get("contact"), trace_id=answer.trace_id)
@@ -118,14 +82,15 @@ class Contacts:
         fields: contact field → text; only UPSERT_FIELDS are sent, and nothing empty. custom_fields: definition id
         and value. deadline: epoch seconds.
 
-        A refusal that names fields is answered with a second try without them. Where that is of no use, too, a
-        contact that is there takes the lead with nothing written: some refused calls have created it all the same
+        A refusal that names fields is answered with a second try without them; one that names none, and a second
+        one, with a last try of nothing but name, e-mail and phone. Where that is of no use, too, a contact that is
+        there takes the lead with nothing written: some refused calls have created it all the same
         (https://github.com/GoHighLevel/highlevel-api-docs/issues/64). `refused` says what was left out.
 
         Raises TryAgain or Undeliverable by the table of fates.
         """
         custom = tuple((field_id, value) for field_id, value in custom_fields if value not in ("", [], None))
-        wish = _Wish(_allowed(fields), custom)
+        wish = Wish(_allowed(fields), custom)
         try:
             return self._write(location_id, wish, deadline)
         except Undeliverable as error:
@@ -137,41 +102,54 @@ class Contacts:
             failed.ambiguous = True
             raise
 
-    def _cured(self, location_id: str, wish: _Wish, refusal: Undeliverable, deadline: float) -> ContactRecord:
-        rest = wish.without(refusal.fields)
-        is_worth_a_try = rest != wish and rest.describes_somebody()
-        # Without e-mail and phone a second try would make a second contact beside one that was made anyway.
-        found = None if is_worth_a_try and rest.can_be_found() else self._found_anyway(location_id, wish, deadline)
-        if is_worth_a_try and found is None:
+    def _cured(self, location_id: str, wish: Wish, refusal: Undeliverable, deadline: float) -> ContactRecord:
+        """The contact, after the whole wish was refused: two tries with less of it, then whoever is there."""
+        tried, found = wish, None
+        for is_last in (False, True):
+            rest = tried.without(refusal.fields)
+            if is_last or rest == tried:
+                rest = rest.least()
+            if rest == tried or refusal.reason == CONTACT_EXISTS or not rest.describes_somebody():
+                break
+            # Without e-mail and phone another try would make a second contact beside one that was made anyway.
+            if not rest.can_be_found() and (found := self._found_anyway(location_id, wish, deadline)):
+                break
             try:
                 written = self._write(location_id, rest, deadline)
             except Undeliverable as error:
-                refusal = _curable(error)
+                refusal, tried = _curable(error), rest
             else:
                 return msgspec.structs.replace(written, refused=wish.missing_in(rest) + written.refused)
-            found = self._found_anyway(location_id, wish, deadline)
+        found = found or self._found_anyway(location_id, wish, deadline)
         if found is None:
             raise refusal
         return msgspec.structs.replace(found, refused=wish.names())
 
     def _search(self, location_id: str, wanted: Mapping[str, str], deadline: float) -> ContactRecord | None:
-        answer = self._client.call(
-            "GET", "contacts", "search", "duplicate",
-            location_id=location_id, deadline=deadline, query={"locationId": location_id, **wanted},
-            known_fields=_SEARCH_FIELDS,
-        )  # fmt: skip
-        # The answer has no schema; without a contact it says `"contact": null`.
+        try:
+            answer = self._client.call(
+                "GET", "contacts", "search", "duplicate",
+                location_id=location_id, deadline=deadline, query={"locationId": location_id, **wanted},
+                known_fields=_SEARCH_FIELDS,
+            )  # fmt: skip
+        except Undeliverable as refusal:
+            if is_gone(refusal):
+                return None
+            raise
+        if not answer.body:
+            raise TryAgain("contacts_api_unexpected", "the answer to a search says nothing")
+        # The answer has no schema; without a contact it says `"contact": null`, or nothing of a contact.
         found = answer.body.get("contact")
         return record_of(found, trace_id=answer.trace_id) if found else None
 
-    def _found_anyway(self, location_id: str, wish: _Wish, deadline: float) -> ContactRecord | None:
+    def _found_anyway(self, location_id: str, wish: Wish, deadline: float) -> ContactRecord | None:
         email, phone = wish.fields.get("email", ""), wish.fields.get("phone", "")
         try:
             return self.find(location_id, email=email, phone=phone, deadline=deadline)
         except Undeliverable:
             return None
 
-    def _write(self, location_id: str, wish: _Wish, deadline: float) -> ContactRecord:
+    def _write(self, location_id: str, wish: Wish, deadline: float) -> ContactRecord:
         try:
             answer = self._client.call(
                 "POST", "contacts", "upsert",
@@ -183,32 +161,35 @@ class Contacts:
         is_new = answer.body.get("new") is True
         return record_of(answer.body.get("contact"), is_new=is_new, was_write=True, trace_id=answer.trace_id)
 
-    def _update_existing(self, location_id: str, found: AlreadyExists, wish: _Wish, deadline: float) -> ContactRecord:
+    def _update_existing(self, location_id: str, found: AlreadyExists, wish: Wish, deadline: float) -> ContactRecord:
         sent = wish.only(UPDATE_FIELDS - self._has_already(location_id, found.contact_id, wish, deadline))
+        other_id = other_field = ""
         try:
             written = self._update(location_id, found.contact_id, sent, deadline)
-        except AlreadyExists:
+        except AlreadyExists as other:
             # E-mail and phone belong to two contacts: the lead lands on the one the API named first.
+            if other.contact_id != found.contact_id:
+                other_id, other_field = other.contact_id, other.matching or _OTHER[found.matching]
             sent = sent.without(("email", "phone"))
             written = self._update(location_id, found.contact_id, sent, deadline)
-        kept = (*_OWNED, found.matching)
+        kept = (*OWNED, found.matching)
         left_out = tuple(name for name in wish.missing_in(sent) if name not in kept)
-        return msgspec.structs.replace(written, refused=left_out)
+        return msgspec.structs.replace(written, refused=left_out, other_contact_id=other_id, other_field=other_field)
 
-    def _has_already(self, location_id: str, contact_id: str, wish: _Wish, deadline: float) -> frozenset[str]:
+    def _has_already(self, location_id: str, contact_id: str, wish: Wish, deadline: float) -> frozenset[str]:
         """Which of source and owner are the contact's own, as it turned out to exist; in doubt both."""
-        if not _OWNED & wish.fields.keys():
+        if not OWNED & wish.fields.keys():
             return frozenset()
         try:
             there = self.read(location_id, contact_id, deadline=deadline)
         except Undeliverable:
             there = None
         if there is None:
-            return _OWNED
+            return OWNED
         has = {"source": there.source, "assignedTo": there.assigned_to}
         return frozenset(name for name, value in has.items() if value)
 
-    def _update(self, location_id: str, contact_id: str, wish: _Wish, deadline: float) -> ContactRecord:
+    def _update(self, location_id: str, contact_id: str, wish: Wish, deadline: float) -> ContactRecord:
         answer = self._client.call(
             "PUT", "contacts", contact_id,
             location_id=location_id, deadline=deadline, body=self._body(wish),
@@ -220,7 +201,7 @@ class Contacts:
         written = record_of({**echo, "id": contact_id}, trace_id=answer.trace_id)
         return msgspec.structs.replace(written, echo=echo)
 
-    def _body(self, wish: _Wish) -> dict[str, Any]:
+    def _body(self, wish: Wish) -> dict[str, Any]:
         values = [{"id": field_id, self._custom_value_key: value} for field_id, value in wish.custom]
         return {**wish.fields, **({CUSTOM_FIELDS: values} if values else {})}
 

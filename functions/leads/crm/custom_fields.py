@@ -10,14 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from leads.core.custom_field import Definition
-from leads.core.errors import TryAgain
+from leads.core.errors import LeadError, TryAgain, Undeliverable
 from leads.crm import reading
 from leads.crm.client import Client
+from leads.crm.fates import NO_SCOPE
 
 _KEPT_SECONDS = 600.0
-# A token without the scope does not get it by being asked for every lead; nor does an API that is down come up.
+# A token without the scope does not get it by being asked for every lead; nor does an API that is down come up, or
+# one that refuses the question think better of it.
 _REFUSED_SECONDS = 60.0
-_NO_SCOPE = "contacts_api_unauthorized_scope"
 
 
 class _Known:
@@ -27,7 +28,8 @@ class _Known:
         self.lock = threading.Lock()
         self.until = 0.0
         self.definitions: tuple[Definition, ...] | None = None
-        self.refusal = ""
+        # Why there are none: the API has refused the question, or, None, the token lacks the scope.
+        self.refusal: Undeliverable | None = None
 
 
 class CustomFields:
@@ -42,7 +44,8 @@ class CustomFields:
     def definitions(self, location_id: str, *, deadline: float) -> tuple[Definition, ...]:
         """The location's definitions, at most ten minutes old, or older while the API does not answer.
 
-        deadline: epoch seconds. Raises TryAgain or Undeliverable by the table of fates when nothing is known;
+        deadline: epoch seconds. Raises TryAgain or Undeliverable by the table of fates when nothing is known, an
+        Undeliverable of the last minute without asking again;
         TryAgain(contacts_api_unauthorized_scope) when the token lacks `locations/customFields.readonly`.
         """
         with self._lock:
@@ -52,9 +55,9 @@ class CustomFields:
         try:
             if self._now() >= known.until:
                 self._ask(location_id, known, deadline)
-            if known.definitions is None:
-                raise TryAgain(known.refusal, "the custom fields of the location cannot be listed")
-            return known.definitions
+            if known.definitions is not None:
+                return known.definitions
+            raise _refused(known.refusal)
         finally:
             known.lock.release()
 
@@ -62,21 +65,27 @@ class CustomFields:
         try:
             answer = self._client.call(
                 "GET", "locations", location_id, "customFields",
-                location_id=location_id, deadline=deadline, query={"model": "contact"},
+                location_id=location_id, deadline=deadline, query={"model": "contact"}, has_own_scope=True,
             )  # fmt: skip
-            listed = answer.body.get("customFields")
-            if not isinstance(listed, list):
-                detail = "the answer lists no custom fields"
-                raise TryAgain("contacts_api_unexpected", detail, trace_id=answer.trace_id)
-        except TryAgain as failed:
-            if failed.reason == _NO_SCOPE:
-                known.refusal = failed.reason
+            listed = reading.listed(answer, "customFields")
+        except (TryAgain, Undeliverable) as failed:
+            if isinstance(failed, Undeliverable):
+                known.refusal = failed
+            elif failed.reason == NO_SCOPE:
+                known.refusal = None
             elif known.definitions is None:
                 raise
             known.until = self._now() + _REFUSED_SECONDS
             return
-        known.definitions = tuple(found for item in reading.objects(listed) if (found := _definition(item)).id)
+        known.definitions = tuple(found for item in listed if (found := _definition(item)).id)
         known.until = self._now() + _KEPT_SECONDS
+
+
+def _refused(refusal: Undeliverable | None) -> LeadError:
+    """The refusal for one more lead: an error of its own, as several threads may raise it at once."""
+    if refusal is None:
+        return TryAgain(NO_SCOPE, "the custom fields of the location cannot be listed")
+    return Undeliverable(refusal.reason, refusal.detail, trace_id=refusal.trace_id)
 
 
 def _definition(item: dict[str, Any]) -> Definition:

@@ -17,12 +17,14 @@ _INTERVAL_SECONDS = 10.0
 # How often to look whether a used-up daily quota is back, when the answer does not say when.
 _DAILY_SECONDS = 3600.0
 
+NO_SCOPE = "contacts_api_unauthorized_scope"
+
 # 401 and 403 are about our token or its rights, never about the lead. What the API says tells which.
 _REFUSALS = (
     ("version header", "contacts_api_unauthorized_version"),
     ("authclass", "contacts_api_unauthorized_token_class"),
     ("user type", "contacts_api_unauthorized_token_class"),
-    ("scope", "contacts_api_unauthorized_scope"),
+    ("scope", NO_SCOPE),
     ("access to this location", "contacts_api_unauthorized_location"),
 )
 
@@ -99,9 +101,7 @@ def failure(
         reason, wait = _throttled(headers)
         return TryAgain(reason, retry_after=wait, counts=False, trace_id=trace)
     if status in (401, 403):
-        lowered = said.lower()
-        reason = next((code for phrase, code in _REFUSALS if phrase in lowered), "contacts_api_unauthorized")
-        return TryAgain(reason, f"the Contacts API answered {status}", trace_id=trace)
+        return TryAgain(_unauthorized(said), f"the Contacts API answered {status}", trace_id=trace)
     if status == 400 and (existing := _existing_contact(answer)):
         return AlreadyExists(*existing, trace_id=trace)
     detail = f"the Contacts API answered {status}"
@@ -116,6 +116,16 @@ def failure(
 def is_gone(error: Undeliverable) -> bool:
     """Whether the API says that there is no such contact, note or task (any more)."""
     return error.reason == NOT_FOUND
+
+
+def lacks_scope(status: int, answer: Mapping[str, Any]) -> bool:
+    """Whether the token was accepted, and only lacks the right for this operation."""
+    return status in (401, 403) and _unauthorized(message(answer)) == NO_SCOPE
+
+
+def _unauthorized(said: str) -> str:
+    lowered = said.lower()
+    return next((code for phrase, code in _REFUSALS if phrase in lowered), "contacts_api_unauthorized")
 
 
 def _refusal(status: int, said: str) -> str:

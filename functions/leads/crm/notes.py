@@ -30,10 +30,10 @@ class Notes:
     def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> str | None:
         """The id of the contact's note that ends in the marker of `reference`; None when there is none.
 
-        Raises TryAgain or Undeliverable by the table of fates.
+        Raises TryAgain or Undeliverable by the table of fates, TryAgain when the answer has no list of notes.
         """
         answer = self._client.call("GET", "contacts", contact_id, "notes", location_id=location_id, deadline=deadline)
-        for note in reading.objects(answer.body.get("notes")):
+        for note in reading.listed(answer, "notes"):
             if reading.is_of(reference, note.get("body")) and (found := reading.text(note.get("id"))):
                 return found
         return None

@@ -7,10 +7,8 @@ import re
 from typing import Any
 
 from leads.core.errors import TryAgain
+from leads.core.note import MARKER
 from leads.crm.client import Answer
-
-# Every note and task of ours ends in this and the lead's reference.
-MARKER = "lead ref: "
 
 # The CRM's editor keeps notes as HTML once somebody has touched them.
 _LINE_ENDS = re.compile(r"<(?:br|/?p|/?div|/?li)\b[^>]*>", re.IGNORECASE)
@@ -30,6 +28,17 @@ def texts(value: Any) -> tuple[str, ...]:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects in a list; [] for anything that is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def listed(answer: Answer, name: str) -> list[dict[str, Any]]:
+    """The objects in the list that a call has asked for; `name` is its key in the answer.
+
+    Raises TryAgain when the answer has no such list: that is not the same as an empty one.
+    """
+    found = answer.body.get(name)
+    if not isinstance(found, list):
+        raise TryAgain("contacts_api_unexpected", f"the answer lists no {name}", trace_id=answer.trace_id)
+    return objects(found)
 
 
 def moment(value: Any) -> float | None:

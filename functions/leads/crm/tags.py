@@ -18,15 +18,17 @@ class Tags:
         self._client = client
 
     def add(self, location_id: str, contact_id: str, tags: Sequence[str], *, deadline: float) -> tuple[str, ...]:
-        """Adds tags; returns what the API says of the contact's tags. deadline: epoch seconds.
+        """Adds tags; returns the contact's tags as the API lists them. () means: it did not say.
 
+        deadline: epoch seconds.
         Raises TryAgain or Undeliverable by the table of fates.
         """
         return self._change("POST", location_id, contact_id, tags, deadline)
 
     def remove(self, location_id: str, contact_id: str, tags: Sequence[str], *, deadline: float) -> tuple[str, ...]:
-        """Removes tags, those that are there; returns what the API says of the contact's tags.
+        """Removes tags, those that are there; returns the contact's tags as the API lists them.
 
+        () means: none is left, or it did not say. deadline: epoch seconds.
         Raises TryAgain or Undeliverable by the table of fates.
         """
         return self._change("DELETE", location_id, contact_id, tags, deadline)

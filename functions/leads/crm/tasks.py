@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from leads.core.errors import TryAgain
 from leads.core.recognition import FoundTask
 from leads.crm import reading
 from leads.crm.client import Client
@@ -56,11 +55,8 @@ class Tasks:
         Raises TryAgain or Undeliverable by the table of fates.
         """
         answer = self._client.call("GET", "contacts", contact_id, "tasks", location_id=location_id, deadline=deadline)
-        tasks = answer.body.get("tasks")
-        if not isinstance(tasks, list):
-            raise TryAgain("contacts_api_unexpected", "the answer lists no tasks", trace_id=answer.trace_id)
         return [
             FoundTask(task_id=found, title=reading.text(task.get("title")), due_at=reading.moment(task.get("dueDate")))
-            for task in reading.objects(tasks)
+            for task in reading.listed(answer, "tasks")
             if reading.is_of(reference, task.get("body")) and (found := reading.text(task.get("id")))
         ]

@@ -50,6 +50,26 @@ class TestContactFields:
         """Neither case, blanks, punctuation of a number nor a moment instead of a date is a difference."""
         assert remarks(SENT, **echoed) == ()
 
+    @pytest.mark.parametrize(
+        ("sent", "shown"),
+        [
+            ("+12128675309", "(212) 867-5309"), ("+12128675309", "867-5309"), ("2128675309", "+1 212 867 5309"),
+            ("+442079460958", "020 7946 0958"), ("+442079460958", "0044 20 7946 0958"), ("+39061234567", "06 1234567"),
+        ],
+    )  # fmt: skip
+    def test_a_number_may_come_back_as_it_is_dialled_at_home(self, sent: str, shown: str) -> None:
+        """Without its country code it is still the same; neither missing nor replaced."""
+        echo = {"phone": shown}
+        assert remarks_of({"phone": sent}, echo, existed=True, before={"phone": sent}) == ()
+
+    @pytest.mark.parametrize(
+        "shown", ["+12128675300", "675309", "8675", "+12128675309 12", "(213) 867-5309", "+442128675309", "none"]
+    )
+    def test_a_number_of_other_digits_is_another(self, shown: str) -> None:
+        """A few digits at the end are no number."""
+        (remark,) = remarks({"phone": "+12128675309"}, phone=shown)
+        assert remark.text == "The CRM keeps another value for the phone number."
+
     @pytest.mark.parametrize("website", ["https://example.com/", "http://EXAMPLE.com", "example.com"])
     def test_a_web_address_may_come_back_in_full(self, website: str) -> None:
         """With a scheme or without, it leads to the same place."""

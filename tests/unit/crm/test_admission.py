@@ -198,6 +198,17 @@ def test_a_refused_token_stops_new_leads_but_not_the_try_with_its_successor() ->
     world.admission.check(BUSY)
 
 
+def test_a_location_that_is_well_goes_on_whatever_the_status() -> None:
+    """A right that is missing for one operation is no outage, and ends one: the token was taken."""
+    world = World()
+    for status in (401, 403):
+        for _ in range(2):
+            world.admission.enter(BUSY, deadline=world.clock() + 15)
+            world.admission.leave(BUSY, sent_at=world.clock(), status=status, headers={}, is_well=True)
+            world.admission.check(BUSY)
+            world.ask(status=503)
+
+
 def test_threads_share_one_budget() -> None:
     """Eight of them never send more than the limit allows."""
     world = World(patience=0)

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.crm.admission import Admission
 from leads.crm.client import Answer, Client
+from tests.fakes import Clock
 from tests.unit.crm.canned_http import BASE_URL, DEADLINE, LOCATION, NOW, Canned, CannedHttp, Tokens, client
 
 INVALID = {
@@ -75,14 +77,20 @@ class TestRequest:
         call(client(http), "contacts", "search", "duplicate", method="GET", query={"number": value, "b": "c"})
         assert http.asked[0].url == f"{BASE_URL}/contacts/search/duplicate?number={escaped}&b=c"
 
-    @pytest.mark.parametrize("late", [0.0, 0.1, 1e6])
+    @pytest.mark.parametrize("late", [-0.6, 0.0, 0.1, 1e6])
     def test_is_not_sent_when_time_is_up(self, late: float) -> None:
-        """Nobody would wait for the answer; the lead keeps its attempt."""
+        """Nor when it is all but up: nobody would wait for the answer; the lead keeps its attempt."""
         http = CannedHttp()
         with pytest.raises(TryAgain) as caught:
             call(client(http, now=lambda: DEADLINE + late))
         assert (caught.value.reason, caught.value.counts, caught.value.ambiguous) == ("out_of_time", False, False)
         assert http.asked == []
+
+    def test_is_sent_as_long_as_its_answer_may_come(self) -> None:
+        """A call takes a few tenths of a second."""
+        http = CannedHttp(Canned())
+        call(client(http, now=lambda: DEADLINE - 0.8))
+        assert len(http.asked) == 1
 
     @pytest.mark.parametrize("base_url", ["https://crm.example", "https://crm.example/", "https://crm.example//"])
     def test_the_address_may_end_in_a_slash(self, base_url: str) -> None:
@@ -299,8 +307,10 @@ class Gate:
         if self._refusal:
             raise self._refusal
 
-    def leave(self, location_id: str, *, sent_at: float, status: int | None, headers: Mapping[str, str]) -> None:
-        self.seen.append(("leave", location_id, sent_at, status, dict(headers)))
+    def leave(
+        self, location_id: str, *, sent_at: float, status: int | None, headers: Mapping[str, str], is_well: bool
+    ) -> None:
+        self.seen.append(("leave", location_id, sent_at, status, dict(headers), is_well))
 
 
 class TestAdmission:
@@ -310,11 +320,43 @@ class TestAdmission:
         http = CannedHttp(REFUSED, Canned(200, {}, {"x-ratelimit-remaining": "7"}))
         call(client(http, Tokens({"token": "pit-now", "previous_token": "pit-before"}), admission=gate))
         assert gate.seen == [
-            ("enter", LOCATION, DEADLINE),
-            ("leave", LOCATION, NOW, 401, {}),
-            ("enter", LOCATION, DEADLINE),
-            ("leave", LOCATION, NOW, 200, {"x-ratelimit-remaining": "7"}),
+            ("enter", LOCATION, DEADLINE - 0.7),
+            ("leave", LOCATION, NOW, 401, {}, False),
+            ("enter", LOCATION, DEADLINE - 0.7),
+            ("leave", LOCATION, NOW, 200, {"x-ratelimit-remaining": "7"}, False),
         ]
+
+    def test_lets_nobody_wait_until_it_is_too_late_to_send(self) -> None:
+        """The sleep ends while there is still time for the answer."""
+        clock = Clock(DEADLINE - 2)
+        admission = Admission(now=clock, sleep=clock.sleep, patience=5.0)
+        used_up = {"x-ratelimit-remaining": "0", "x-ratelimit-interval-milliseconds": "1500"}
+        http = CannedHttp(Canned(200, {}, used_up), Canned())
+        calls = client(http, now=clock, admission=admission)
+        call(calls)
+        with pytest.raises(TryAgain, match="rate_limited"):
+            call(calls)
+        assert (len(http.asked), clock.slept) == (1, [])
+
+    @pytest.mark.parametrize(
+        ("message", "has_own_scope", "is_well"),
+        [
+            ("The token is not authorized for this scope.", True, True),
+            ("The token is not authorized for this scope.", False, False),
+            ("Invalid JWT", True, False),
+        ],
+    )
+    def test_is_told_that_a_right_nobody_else_needs_is_no_illness(
+        self, message: str, has_own_scope: bool, is_well: bool
+    ) -> None:
+        """The location answers and takes the token; without the right to write contacts no lead gets in, though."""
+        gate = Gate()
+        with pytest.raises(TryAgain):
+            call(
+                client(CannedHttp(Canned(401, {"message": message})), admission=gate),
+                method="GET", has_own_scope=has_own_scope,
+            )  # fmt: skip
+        assert gate.seen[1] == ("leave", LOCATION, NOW, 401, {}, is_well)
 
     @pytest.mark.parametrize("failure", [TryAgain("contacts_api_timeout", ambiguous=True), ZeroDivisionError()])
     def test_is_told_when_no_answer_came(self, failure: Exception) -> None:
@@ -322,7 +364,7 @@ class TestAdmission:
         gate = Gate()
         with pytest.raises(type(failure)):
             call(client(CannedHttp(failure), admission=gate))
-        assert gate.seen[1:] == [("leave", LOCATION, NOW, None, {})]
+        assert gate.seen[1:] == [("leave", LOCATION, NOW, None, {}, False)]
 
     def test_that_refuses_sends_nothing(self) -> None:
         """The location is throttled: who did not enter does not leave."""

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leads.core.contact_record import ContactRecord
 from leads.core.errors import TryAgain, Undeliverable
-from leads.crm.contact_record import ContactRecord
 from leads.crm.contacts import UPDATE_FIELDS, UPSERT_FIELDS, Contacts
 from tests.unit.crm.canned_http import BASE_URL, DEADLINE, LOCATION, Canned, CannedHttp, client
 
@@ -15,6 +15,7 @@ FIELDS = {
     "name": "Ada Lovelace", "firstName": "Ada", "lastName": "Lovelace", "email": "ada@example.com",
     "phone": "+12125550123", "gender": "female", "companyName": "Engines", "country": "GB", "dateOfBirth": "1990-12-10",
 }  # fmt: skip
+LEAST = {name: FIELDS[name] for name in ("name", "firstName", "lastName", "email", "phone")}
 CUSTOM = (("f-budget", "9000"), ("f-rooms", ["two", "three"]), ("f-age", 41.0))
 SHOWN = {
     "id": "c1", "email": "ada@example.com", "phone": "+12125550123", "source": "Trade fair", "assignedTo": "user-a",
@@ -80,10 +81,23 @@ class TestFind:
         assert find(http) is None
         assert http.asked == []
 
-    @pytest.mark.parametrize("body", [{}, {"contact": None}, {"contact": {}}, b"", {"contact": []}])
+    @pytest.mark.parametrize("body", [{"contact": None}, {"contact": {}}, {"contact": []}, {"traceId": "t-1"}])
     def test_an_answer_without_a_contact_is_nobody(self, body: Any) -> None:
         """The answer has no schema."""
         assert find(CannedHttp(Canned(200, body)), email="a@b.cd") is None
+
+    @pytest.mark.parametrize("body", [{}, b"", b"<html>", b"[]", b"null", {"contact": "c1"}, {"contact": {"id": ""}}])
+    def test_an_answer_that_says_nothing_is_not_nobody(self, body: Any) -> None:
+        """Taken for nobody, a contact that is there would lose its source and its owner."""
+        with pytest.raises(TryAgain, match="contacts_api_unexpected"):
+            find(CannedHttp(Canned(200, body)), email="a@b.cd")
+
+    @pytest.mark.parametrize("status", [400, 404])
+    def test_nobody_may_be_told_as_not_found(self, status: int) -> None:
+        """One call: it was answered."""
+        http = CannedHttp(Canned(status, {"message": "Contact not found"}))
+        assert find(http, email="a@b.cd", phone="+12125550123") is None
+        assert len(http.asked) == 1
 
     @pytest.mark.parametrize(
         ("refusal", "left"),
@@ -122,17 +136,19 @@ class TestRead:
         assert Contacts(client(http)).read(LOCATION, "c1", deadline=DEADLINE) == RECORD
         assert (methods(http), http.asked[0].url) == (["GET"], f"{BASE_URL}/contacts/c1")
 
-    @pytest.mark.parametrize("status", [400, 404])
-    def test_one_that_is_gone_is_none(self, status: int) -> None:
-        """Somebody deleted it in the CRM."""
-        http = CannedHttp(Canned(status, {"message": "Contact not found"}))
+    @pytest.mark.parametrize("status", [400, 404, 409, 422])
+    @pytest.mark.parametrize("message", ["Contact not found", "Contact is deleted", ["contactId must be an id"]])
+    def test_one_that_is_gone_is_none(self, status: int, message: Any) -> None:
+        """Somebody deleted it in the CRM, which says so in words of its own."""
+        http = CannedHttp(Canned(status, {"message": message}))
         assert Contacts(client(http)).read(LOCATION, "c1", deadline=DEADLINE) is None
 
     @pytest.mark.parametrize(
         ("answer", "fate"),
         [
             (Canned(404, {"message": "Cannot GET /contacts/c1"}), Undeliverable),
-            (refused("no"), Undeliverable),
+            (duplicate(), Undeliverable),
+            (Canned(401, {"message": "scope"}), TryAgain),
             (Canned(200, {}), TryAgain),
             (Canned(500), TryAgain),
         ],
@@ -271,33 +287,80 @@ class TestRefusedFields:
         assert caught.value.fields == ("email",)
         assert methods(http) == ["POST", "GET"]
 
-    def test_a_second_refusal_looks_who_is_there(self) -> None:
+    def test_a_second_refusal_leaves_name_and_reach(self) -> None:
+        """Whoever it is can be called and written to; everything else is told as left out."""
+        http = CannedHttp(refused("country is bad"), refused("gender is bad"), WRITTEN)
+        written = upsert(http, FIELDS | {"source": "Pinterest"}, CUSTOM[:1])
+        assert (written.contact_id, written.is_new) == ("c1", True)
+        assert http.asked[2].json == {"locationId": LOCATION} | LEAST
+        assert set(written.refused) == {*FIELDS, "source", "customFields:f-budget"} - LEAST.keys()
+        assert methods(http) == ["POST", "POST", "POST"]
+
+    @pytest.mark.parametrize(
+        ("second", "left"),
+        [("phone is bad", LEAST.keys() - {"phone"}), ("firstName is bad", LEAST.keys() - {"firstName"})],
+    )
+    def test_the_last_try_lacks_what_the_second_refusal_names(self, second: str, left: set[str]) -> None:
+        """And what the first one named."""
+        http = CannedHttp(refused("country is bad"), refused(second), WRITTEN)
+        assert set(upsert(http).refused) == FIELDS.keys() - left
+        assert http.asked[2].json.keys() == {"locationId", *left}
+
+    def test_a_refusal_that_names_nothing_leaves_name_and_reach(self) -> None:
+        """There is nothing else to go by."""
+        http = CannedHttp(refused("this cannot be written"), WRITTEN)
+        assert set(upsert(http, custom=CUSTOM).refused) == {
+            *FIELDS.keys() - LEAST.keys(), "customFields:f-budget", "customFields:f-rooms", "customFields:f-age",
+        }  # fmt: skip
+        assert http.asked[1].json == {"locationId": LOCATION} | LEAST
+
+    def test_what_is_refused_of_that_is_left_out_once_more(self) -> None:
+        """The second refusal has said what the first did not."""
+        http = CannedHttp(refused("this cannot be written"), refused("phone is bad"), WRITTEN)
+        assert "phone" in upsert(http).refused
+        assert http.asked[2].json == {"locationId": LOCATION} | {k: v for k, v in LEAST.items() if k != "phone"}
+
+    @pytest.mark.parametrize(
+        "refusals",
+        [
+            [refused("country is bad"), refused("gender is bad"), refused("city is bad")],
+            [refused("no"), refused("phone is bad"), refused("email is bad")],
+            [refused("country is bad"), refused("no"), refused("no")],
+        ],
+    )
+    def test_a_third_refusal_looks_who_is_there(self, refusals: list[Canned]) -> None:
         """Found: the lead lands there, and everything it brought is told as left out."""
-        http = CannedHttp(refused("country is bad"), refused("gender is bad"), FOUND)
+        http = CannedHttp(*refusals, FOUND)
         written = upsert(http, custom=CUSTOM[:1])
         assert (written.contact_id, written.is_new) == ("c1", False)
         assert set(written.refused) == {*FIELDS, "customFields:f-budget"}
-        assert methods(http) == ["POST", "POST", "GET"]
+        assert methods(http) == ["POST", "POST", "POST", "GET"]
 
-    def test_a_refusal_that_names_nothing_looks_at_once(self) -> None:
-        """There is nothing to leave out."""
+    def test_nothing_is_tried_that_was_refused_before(self) -> None:
+        """Name and reach alone were what it brought."""
         http = CannedHttp(refused("this cannot be written"), FOUND)
-        assert set(upsert(http).refused) == set(FIELDS)
+        assert set(upsert(http, LEAST).refused) == LEAST.keys()
         assert methods(http) == ["POST", "GET"]
+
+    def test_a_last_try_without_e_mail_and_phone_looks_first(self) -> None:
+        """A contact that a refused call has made would not be met by its name."""
+        http = CannedHttp(refused("country is bad"), refused("email is bad", "phone is bad"), FOUND)
+        assert set(upsert(http).refused) == set(FIELDS)
+        assert methods(http) == ["POST", "POST", "GET"]
 
     @pytest.mark.parametrize("search", [[NOBODY], [refused("no"), refused("no")]])
     def test_nobody_there_keeps_the_refusal(self, search: list[Canned]) -> None:
         """The operator reads which field, the log does not read whose."""
         refusal = Canned(422, {"message": ["nothing of ada@example.com will do"], "traceId": "t-422"})
         with pytest.raises(Undeliverable) as caught:
-            upsert(CannedHttp(refusal, *search))
+            upsert(CannedHttp(refusal, refusal, *search))
         assert caught.value.detail == "the Contacts API answered 422"
         assert caught.value.trace_id == "t-422"
 
     def test_a_search_that_does_not_answer_waits(self) -> None:
         """Whether the contact is there is still open."""
         with pytest.raises(TryAgain, match="5xx") as caught:
-            upsert(CannedHttp(refused("no"), Canned(500)))
+            upsert(CannedHttp(refused("no"), refused("no"), Canned(500)))
         assert caught.value.ambiguous
 
     def test_a_second_try_that_has_to_wait_leaves_it_open_too(self) -> None:
@@ -376,9 +439,25 @@ class TestDuplicate:
         """What identifies the other contact stays with the other contact, and is told."""
         http = CannedHttp(duplicate(matching), duplicate("", "c10"), UPDATED)
         written = upsert(http)
-        assert written.contact_id == "c9"
+        assert (written.contact_id, written.other_contact_id) == ("c9", "c10")
         assert not {"email", "phone"} & set(http.asked[2].json)
         assert set(written.refused) == told | {"gender", "companyName"}
+
+    @pytest.mark.parametrize(
+        ("first", "second", "field"),
+        [("email", "phone", "phone"), ("", "email", "email"), ("email", "", "phone"), ("phone", "", "email"),
+         ("", "", "")],
+    )  # fmt: skip
+    def test_the_other_contact_is_named_with_what_belongs_to_it(self, first: str, second: str, field: str) -> None:
+        """In the API's own words, or as what the first was not met by."""
+        written = upsert(CannedHttp(duplicate(first), duplicate(second, "c10"), UPDATED))
+        assert (written.other_contact_id, written.other_field) == ("c10", field)
+
+    def test_one_contact_is_not_its_own_other(self) -> None:
+        """Nor is there another when the first update is taken."""
+        for answers in ([DUPLICATE, DUPLICATE, UPDATED], [DUPLICATE, UPDATED], [WRITTEN]):
+            written = upsert(CannedHttp(*answers))
+            assert (written.other_contact_id, written.other_field) == ("", "")
 
     def test_never_goes_in_circles(self) -> None:
         """An update that is a duplicate without e-mail and phone ends in a look at who is there."""
@@ -410,7 +489,7 @@ answers = st.builds(
 )
 
 
-@given(given=st.lists(answers, min_size=12, max_size=12))
+@given(given=st.lists(answers, min_size=20, max_size=20))
 def test_any_answers_end_in_a_contact_or_a_fate(given: list[Canned]) -> None:
     """Whatever the API answers to the upsert and to all that follows from it; and it does end."""
     http = CannedHttp(*given)

@@ -8,6 +8,7 @@ import pytest
 
 from leads.core.custom_field import Definition
 from leads.core.errors import TryAgain, Undeliverable
+from leads.crm.admission import Admission
 from leads.crm.custom_fields import CustomFields
 from tests.fakes import Clock
 from tests.unit.crm.canned_http import BASE_URL, LOCATION, Canned, CannedAnswer, CannedHttp, client
@@ -89,7 +90,7 @@ def test_a_missing_scope_is_remembered_for_a_minute() -> None:
     assert fields.listed() == DEFINITIONS
 
 
-@pytest.mark.parametrize("failure", [Canned(500), Canned(429), NO_SCOPE, TryAgain("contacts_api_timeout")])
+@pytest.mark.parametrize("failure", [Canned(500), Canned(429), Canned(400), NO_SCOPE, TryAgain("contacts_api_timeout")])
 def test_an_old_list_is_better_than_none(failure: Canned | Exception) -> None:
     """Fields seldom change; and an API that is down is not asked for each lead."""
     fields = Fields(LISTED, failure, Canned(200, {"customFields": [BUDGET]}))
@@ -102,10 +103,49 @@ def test_an_old_list_is_better_than_none(failure: Canned | Exception) -> None:
     assert fields.listed() == DEFINITIONS[:1]
 
 
-def test_a_refusal_is_told() -> None:
-    """By its own fate."""
+def test_a_refusal_is_told_and_remembered_for_a_minute() -> None:
+    """By its own fate; each lead that meets it has an error of its own."""
+    fields = Fields(Canned(400, {"message": "Location not found", "traceId": "t-1"}), LISTED)
+    met = set()
+    for _ in range(20):
+        with pytest.raises(Undeliverable, match="answered 400") as caught:
+            fields.listed()
+        assert caught.value.trace_id == "t-1"
+        met.add(caught.value)
+    assert (fields.calls, len(met)) == (1, 20)
+    fields.clock.time += 61
+    assert fields.listed() == DEFINITIONS
+
+
+def test_what_is_told_is_the_latest_refusal() -> None:
+    """A location that is there by now, with a token that may not list its fields."""
+    fields = Fields(Canned(400, {"message": "Location not found"}), NO_SCOPE)
     with pytest.raises(Undeliverable):
-        Fields(Canned(400, {"message": "Location not found"})).listed()
+        fields.listed()
+    fields.clock.time += 61
+    for _ in range(2):
+        with pytest.raises(TryAgain, match="contacts_api_unauthorized_scope"):
+            fields.listed()
+
+
+def stopped_by(answer: Canned) -> list[str]:
+    """Why the location of a lead is left alone after its custom fields were refused like this."""
+    clock = Clock()
+    admission = Admission(now=clock, sleep=clock.sleep, patience=0.0)
+    fields = CustomFields(client(CannedHttp(answer), now=clock, admission=admission), now=clock)
+    with pytest.raises(TryAgain, match="unauthorized"):
+        fields.definitions(LOCATION, deadline=clock() + 5)
+    try:
+        admission.check(LOCATION)
+    except TryAgain as stopped:
+        return [stopped.reason]
+    return []
+
+
+def test_a_missing_scope_does_not_stop_the_location() -> None:
+    """Contacts need no such right: only a token that is refused as such does."""
+    assert stopped_by(NO_SCOPE) == []
+    assert stopped_by(Canned(401, {"message": "Invalid JWT"})) == ["location_paused"]
 
 
 class SlowHttp(CannedHttp):

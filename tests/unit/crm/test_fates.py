@@ -124,6 +124,23 @@ class TestTable:
         assert isinstance(odd, Undeliverable)
         assert (fates.is_gone(gone), fates.is_gone(odd)) == (True, False)
 
+    @pytest.mark.parametrize(
+        ("status", "message", "lacks"),
+        [
+            (401, "The token is not authorized for this scope.", True),
+            (403, ["not authorized for this", "scope"], True),
+            (401, "This authClass type is not allowed to access this scope", False),
+            (401, "Invalid JWT", False),
+            (422, "scope must be a string", False),
+            (200, "", False),
+        ],
+    )
+    def test_a_right_that_is_missing_is_told_from_a_token_that_is_refused(
+        self, status: int, message: Any, lacks: bool
+    ) -> None:
+        """The one concerns an operation, the other the location."""
+        assert fates.lacks_scope(status, {"message": message}) is lacks
+
 
 class TestFields:
     @pytest.mark.parametrize(

@@ -82,11 +82,17 @@ class TestNotes:
         assert Notes(client(http)).find(LOCATION, "c1", REFERENCE, deadline=DEADLINE) == "n3"
         assert (http.asked[0].method, http.asked[0].url) == ("GET", f"{BASE_URL}/contacts/c1/notes")
 
-    @pytest.mark.parametrize("body", [{}, b"", {"notes": None}, {"notes": []}, {"notes": {}}])
-    def test_none_are_none(self, body: Any) -> None:
-        """An answer without a list has none."""
-        http = CannedHttp(Canned(200, body))
+    def test_none_are_none(self) -> None:
+        """An empty list says so."""
+        http = CannedHttp(Canned(200, {"notes": []}))
         assert Notes(client(http)).find(LOCATION, "c1", REFERENCE, deadline=DEADLINE) is None
+
+    @pytest.mark.parametrize("body", [{}, b"", b"<html>", {"notes": None}, {"notes": {}}, {"notes": "n1"}])
+    def test_an_answer_without_a_list_does_not_say_that_there_are_none(self, body: Any) -> None:
+        """Taken for none, ours would be written twice."""
+        with pytest.raises(TryAgain) as caught:
+            Notes(client(CannedHttp(Canned(200, body)))).find(LOCATION, "c1", REFERENCE, deadline=DEADLINE)
+        assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_unexpected", False)
 
 
 class TestMarker:
