@@ -19,8 +19,9 @@ STOP_SECONDS = 5.0
 class Children:
     """Programs started here, each the leader of a group of its own, so that its own children end with it."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, stop_seconds: float = STOP_SECONDS) -> None:
         self._logs = logs
+        self._stop_seconds = stop_seconds
         self._started: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -71,7 +72,7 @@ class Children:
             while self._started:
                 child = self._started.pop()
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(STOP_SECONDS)
+                    child.wait(self._stop_seconds)
                 # Also when it has ended: a worker of its own may have outlived it.
                 _signal_group(child.pid, signal.SIGKILL)
                 child.wait()

@@ -53,7 +53,7 @@ def test_a_taken_port_is_told_with_the_setting_to_change():
 
 def test_stopping_ends_children_of_children_too(tmp_path):
     """A worker does not outlive the program that started it."""
-    children = Children(tmp_path)
+    children = Children(tmp_path, stop_seconds=0.3)
     script = (
         "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
         "c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(c.pid, flush=True);"
