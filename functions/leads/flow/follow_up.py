@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -121,7 +121,7 @@ class FollowUp:
         where = (plan.location_id, record.contact_id)
         has = set(record.tags)
         if not set(plan.tags) <= has:
-            now_has = self._tags.add(*where, plan.tags, deadline=deadline)
+            now_has = self._add_tags(where, plan.tags, deadline)
             if now_has and (missing := set(plan.tags).difference(now_has)):
                 remarks.append(readback.tags_not_kept(len(missing)))
             has |= set(now_has)
@@ -133,6 +133,21 @@ class FollowUp:
                 # Somebody set another stage at the same moment and took ours for the old one.
                 self._tags.add(*where, [stage.tag], deadline=deadline)
         return DONE
+
+    def _add_tags(self, where: tuple[str, str], tags: Sequence[str], deadline: float) -> tuple[str, ...]:
+        """The tags that the contact has afterwards. One that the CRM refuses does not cost the others."""
+        try:
+            return self._tags.add(*where, tags, deadline=deadline)
+        except Undeliverable as refusal:
+            if refusal.reason == GONE or len(tags) == 1:
+                raise
+            has: tuple[str, ...] = ()
+            for tag in tags:
+                with suppress(Undeliverable):
+                    has = self._tags.add(*where, [tag], deadline=deadline)
+            if not set(tags) & set(has):
+                raise refusal from None
+            return has
 
     def _write_note(self, plan: Plan, where: tuple[str, str], text: str, look: bool, deadline: float) -> str:
         if not text:

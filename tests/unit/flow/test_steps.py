@@ -130,8 +130,6 @@ def test_a_refusal_that_did_it_all_the_same_is_recognised(world: World, operatio
     order = {"path": path, "contains": contains, "method": "POST"}
     world.wire.sandbox.add_fault(match=order, status=422, after=True, times=1)
     outcome = world.attempt(item)
-    if operation == "tags":
-        outcome = world.attempt(item, message_id="m1")
     assert outcome.status == "delivered"
     contact = world.contact()
     assert (len(contact["notes"]), len(contact["tasks"])) == (1, 2)
@@ -429,6 +427,18 @@ def test_a_stage_that_somebody_else_took_away_is_set_again(world: World) -> None
     world.wire.meet = meet
     assert world.attempt(lead()).status == "delivered"
     assert [tag for tag in world.contact()["tags"] if tag.startswith("stage")] == ["stage: lead"]
+
+
+def test_a_tag_that_is_refused_costs_only_itself(world: World) -> None:
+    """The other tags are set, and the ledger says that one is missing; all refused are a person's to look at."""
+    order = {"contains": "campaign: spring", "method": "POST"}
+    world.routes = RouteTable(routes=[msgspec.structs.replace(ROUTE, note="", tasks=[])])
+    world.wire.sandbox.add_fault(match=order, status=422)
+    outcome = world.attempt(lead())
+    assert (outcome.status, outcome.remarks) == ("delivered", ("The CRM did not keep 1 of the tags.",))
+    assert set(world.contact()["tags"]) == TAGS - {"campaign: spring campaign"}
+    world.wire.sandbox.add_fault(match={"contains": '"tags"', "method": "POST"}, status=422)
+    assert world.attempt(lead("grace@example.com"), message_id="m1").status == "undeliverable"
 
 
 def test_a_task_whose_user_has_left_is_nobodys(world: World) -> None:
