@@ -13,7 +13,9 @@ from typing import Any
 
 import urllib3
 from rich.console import Console
+from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from infra.local import pinterest_sender
 from infra.local.settings import LocalError, from_environment
@@ -79,6 +81,8 @@ def demonstrate(stack: LocalStack) -> bool:
         if name != "id" and value not in (None, "", [], {}):
             table.add_row(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     console.print(table)
+    for note in _of_crm(stack, f"/contacts/{contact.get('id')}/notes").get("notes", ()):
+        console.print(Panel(Text(str(note.get("body"))), title="note", title_align="left", expand=False))
     console.print(f"webhook answered after {answered * 1000:.0f} ms, contact seen after {arrived * 1000:.0f} ms")
     return True
 
@@ -107,25 +111,27 @@ def _lead(stack: LocalStack, email: str) -> dict[str, Any]:
 
 def _wait_for_contact(stack: LocalStack, email: str) -> dict[str, Any] | None:
     """Ask the CRM itself, whichever it is, until it knows the e-mail address."""
-    location, token = next(iter(stack.tokens.items()))
-    headers = {"Authorization": f"Bearer {token}", "Version": "2021-07-28", "Accept": "application/json"}
+    location = next(iter(stack.tokens))
     deadline = time.monotonic() + ARRIVAL_SECONDS
-    with urllib3.PoolManager(retries=False, timeout=10) as pool:
-        while time.monotonic() < deadline:
-            answer = pool.request(
-                "GET",
-                f"{stack.contacts_api_url}/contacts/search/duplicate",
-                fields={"locationId": location, "email": email},
-                headers=headers,
-            )
-            try:
-                contact = json.loads(answer.data).get("contact") if answer.status == 200 else None
-            except ValueError:
-                contact = None
-            if contact:
-                return dict(contact)
-            time.sleep(0.2)
+    while time.monotonic() < deadline:
+        contact = _of_crm(stack, "/contacts/search/duplicate", locationId=location, email=email).get("contact")
+        if contact:
+            return dict(contact)
+        time.sleep(0.2)
     return None
+
+
+def _of_crm(stack: LocalStack, path: str, **query: str) -> dict[str, Any]:
+    """What the CRM answers to a GET with the first location's token; {} when it has nothing to say."""
+    token = next(iter(stack.tokens.values()))
+    headers = {"Authorization": f"Bearer {token}", "Version": "2021-07-28", "Accept": "application/json"}
+    url = stack.contacts_api_url + path
+    try:
+        answer = urllib3.request("GET", url, fields=query, headers=headers, retries=False, timeout=10)
+        found = json.loads(answer.data) if answer.status == 200 else {}
+    except (urllib3.exceptions.HTTPError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 if __name__ == "__main__":

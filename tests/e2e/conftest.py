@@ -24,6 +24,7 @@ ACCOUNT = pinterest_sender.ACCOUNT
 FORM = pinterest_sender.FORM
 # Quick enough for a test; in all longer than the half minute after which a secret may be read again.
 RETRY_WAITS = "1,2,2,4,8,16,20"
+VISIBLE_AGAIN = "60"  # seconds
 
 T = TypeVar("T")
 
@@ -79,6 +80,9 @@ class Deployment:
         self.sqs = stack.client("sqs")
         self.dead_letters = stack.outputs["DeadLetterQueueUrl"]
         self.failed_leads = stack.outputs["FailedLeadsQueueUrl"]
+        # Of two workers that the emulator starts at one moment, one may die before it begins. Its messages come back
+        # when they become visible again, which in the template takes twelve minutes.
+        self.sqs.set_queue_attributes(QueueUrl=self.failed_leads, Attributes={"VisibilityTimeout": VISIBLE_AGAIN})
 
     def lead(
         self, email: str, *, key: bytes | None = None, more: dict[str, Any] | None = None, **options: Any
