@@ -280,5 +280,5 @@ def reasons_in_code() -> list[str]:
         elif isinstance(node, ast.Constant) and re.fullmatch(r"contacts_api_\w*[a-z0-9]", str(node.value)):
             found.add(node.value)
     # What `is_wanted` gives and what the table of refusals says are constants of their own.
-    found |= {constants[name] for name in ("FILTERED_OUT", "TEST_LEAD", "REJECTED", "CONTACT_EXISTS", "NOT_FOUND")}
+    found |= {constants[name] for name in ("FILTERED_OUT", "TEST_LEAD", "REJECTED", "CONTACT_EXISTS", "GONE")}
     return sorted(code for code in found - NO_REASONS if re.fullmatch(r"[a-z0-9_]+", code))

@@ -28,7 +28,7 @@ _EARLY_TIMES = 3
 # A request without an answer for this long is not waited for; no call of ours takes so long.
 _FORGOTTEN = 30.0
 # How often to look whether a used-up day is over when no answer says when; midnight in UTC is the latest guess.
-_DAY_LOOK = 3600.0
+DAY_LOOK = 3600.0
 _DAY = 86_400.0
 
 
@@ -87,14 +87,14 @@ class RateBudget:
         """Learns from the answer to a request. status: None when there was none; headers: names in lower case."""
         if self._in_flight:
             self._in_flight.remove(min(self._in_flight, key=lambda at: abs(at - sent_at)))
-        self.limit = int(_number(headers, "x-ratelimit-max") or self.limit)
-        self.interval = (_number(headers, "x-ratelimit-interval-milliseconds") or 0) / 1000 or self.interval
+        self.limit = int(header_number(headers, "x-ratelimit-max") or self.limit)
+        self.interval = (header_number(headers, "x-ratelimit-interval-milliseconds") or 0) / 1000 or self.interval
         self._learn_day(now, headers)
-        left = _number(headers, "x-ratelimit-remaining")
+        left = header_number(headers, "x-ratelimit-remaining")
         if sent_at < self._began:
             return  # it tells about the window before
         if status == 429:
-            self._refused(now, _number(headers, "retry-after"))
+            self._refused(now, header_number(headers, "retry-after"))
         elif left is not None:
             self._learn_left(sent_at, now, int(left))
         else:
@@ -160,10 +160,10 @@ class RateBudget:
         return True
 
     def _learn_day(self, now: float, headers: Mapping[str, str]) -> None:
-        left = _number(headers, "x-ratelimit-daily-remaining")
+        left = header_number(headers, "x-ratelimit-daily-remaining")
         if left is not None:
             self.reason = "rate_limited" if left else "daily_limit"
-            self._day_ends = 0.0 if left else now + _until_reset(now, _number(headers, "x-ratelimit-daily-reset"))
+            self._day_ends = 0.0 if left else now + _until_reset(now, header_number(headers, "x-ratelimit-daily-reset"))
 
 
 def _until_reset(now: float, told: float | None) -> float:
@@ -172,9 +172,10 @@ def _until_reset(now: float, told: float | None) -> float:
         for seconds in (told, told - now, told / 1000 - now):
             if 0 < seconds <= _DAY:
                 return seconds
-    return min(_DAY_LOOK, _DAY - now % _DAY)
+    return min(DAY_LOOK, _DAY - now % _DAY)
 
 
-def _number(headers: Mapping[str, str], name: str) -> float | None:
+def header_number(headers: Mapping[str, str], name: str) -> float | None:
+    """The number in a header (names in lower case); None when it is missing or holds none."""
     text = headers.get(name, "").strip()
     return float(text[:15]) if text.isascii() and text.isdecimal() else None

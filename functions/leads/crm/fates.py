@@ -9,13 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from leads.core import lenient_json
-from leads.core.errors import TryAgain, Undeliverable
-
-# How long to wait after a 429 that does not say: the documented interval of the burst limit.
-# https://marketplace.gohighlevel.com/docs/Authorization (rate limits: 100 requests per 10 s)
-_INTERVAL_SECONDS = 10.0
-# How often to look whether a used-up daily quota is back, when the answer does not say when.
-_DAILY_SECONDS = 3600.0
+from leads.core.errors import GONE, TryAgain, Undeliverable
+from leads.core.rate_budget import DAY_LOOK, INTERVAL, header_number
 
 NO_SCOPE = "contacts_api_unauthorized_scope"
 
@@ -32,8 +27,7 @@ _REFUSALS = (
 # What the API refuses for what was in it; REJECTED may be cured by leaving something out.
 REJECTED = "rejected_by_contacts_api"
 CONTACT_EXISTS = "contact_exists"
-# The contact, note or task is gone, as against an address that the API does not have at all.
-NOT_FOUND = "contacts_api_not_found"
+# The API does not have the address at all, as against a contact, note or task that is gone (GONE).
 UNKNOWN_OPERATION = "contacts_api_unknown_operation"
 
 
@@ -115,7 +109,7 @@ def failure(
 
 def is_gone(error: Undeliverable) -> bool:
     """Whether the API says that there is no such contact, note or task (any more)."""
-    return error.reason == NOT_FOUND
+    return error.reason == GONE
 
 
 def lacks_scope(status: int, answer: Mapping[str, Any]) -> bool:
@@ -130,7 +124,7 @@ def _unauthorized(said: str) -> str:
 
 def _refusal(status: int, said: str) -> str:
     if _GONE.search(said) or (status == 404 and said.strip().lower() == "not found"):
-        return NOT_FOUND
+        return GONE
     # "Cannot GET /…" is the router's own answer; a 404 that says nothing is no answer of this API.
     if status == 404 and (not said.strip() or said.startswith("Cannot ")):
         return UNKNOWN_OPERATION
@@ -177,15 +171,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def _throttled(headers: Mapping[str, str]) -> tuple[str, float]:
     """Why a 429 was given and how many seconds to wait; the body of a 429 is not documented."""
     wait = retry_after(headers)
-    if _number(headers, "x-ratelimit-daily-remaining") == 0:
-        reset = _number(headers, "x-ratelimit-daily-reset")
-        return "daily_limit", wait or (reset if reset and reset < 90_000 else _DAILY_SECONDS)
+    if header_number(headers, "x-ratelimit-daily-remaining") == 0:
+        reset = header_number(headers, "x-ratelimit-daily-reset")
+        return "daily_limit", wait or (reset if reset and reset < 90_000 else DAY_LOOK)
     if wait is None:
-        interval = _number(headers, "x-ratelimit-interval-milliseconds")
-        wait = interval / 1000 if interval else _INTERVAL_SECONDS
+        interval = header_number(headers, "x-ratelimit-interval-milliseconds")
+        wait = interval / 1000 if interval else INTERVAL
     return "rate_limited", wait
-
-
-def _number(headers: Mapping[str, str], name: str) -> float | None:
-    text = headers.get(name, "").strip()
-    return float(text[:15]) if text.isascii() and text.isdecimal() else None
