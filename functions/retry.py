@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Any, app: Retry | None = None) -> di
     telemetry = wiring.telemetry("retry")
     messages = [_message(record) for record in event["Records"]]
     try:
-        outcomes = (app or application()).batch(messages, remaining=context.get_remaining_time_in_millis() / 1000)
+        outcomes = (app or application())(messages, remaining=context.get_remaining_time_in_millis() / 1000)
     except Exception as error:
         telemetry.problem("retry failed", "unknown", "UnexpectedErrors", fault=fault_of(error))
         return _staying(messages)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+# The functions import each other from their own folder, as in Lambda; so what is theirs is imported after this.
 sys.path.insert(0, str(ROOT / "functions"))
 
 from leads.core.lead import Envelope, Lead, plain_id  # noqa: E402

@@ -14,7 +14,7 @@ from infra.local.settings import REGION
 
 def work() -> None:
     """Up to ten messages, then the next; what the handler does not keep is deleted."""
-    import retry  # type: ignore[import-not-found]
+    import retry  # type: ignore[import-not-found]  # in the package that PYTHONPATH names
 
     sqs, queue = boto3.client("sqs"), os.environ["FAILED_LEADS_QUEUE_URL"]
     while True:

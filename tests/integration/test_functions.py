@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import retry
 import webhook
+from infra.bench.container import record_of
 from infra.local.contacts_sandbox import ContactsSandbox
 from leads import wiring
 from leads.adapters.environment import Settings
@@ -74,27 +75,9 @@ class App:
 
     def retry(self, *messages: dict[str, Any], seconds: float = 120) -> list[str]:
         """Runs a batch; gives the ids of the messages that stay in the queue."""
-        event = {"Records": [sqs_record(message) for message in messages]}
+        event = {"Records": [record_of(message) for message in messages]}
         answer = retry.handler(event, Context(seconds), self.parts.retry())
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
-def sqs_record(message: dict[str, Any]) -> dict[str, Any]:
-    """A message as the event source mapping hands it to a function."""
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": {
-            name: {"stringValue": value["StringValue"], "dataType": value["DataType"]}
-            for name, value in message.get("MessageAttributes", {}).items()
-        },
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:failed",
-        "awsRegion": "us-east-1",
-        "md5OfBody": "",
-    }
 
 
 _runs = itertools.count()

@@ -25,7 +25,7 @@ _NEVER_ECHOED = frozenset({"gender"})
 # A contact that exists keeps what it has of these (https://github.com/GoHighLevel/highlevel-api-docs/issues/313).
 _KEPT = frozenset({"gender"})
 # Replacing one of these forgets how the person could be reached before.
-_REACH = ("email", "phone")
+REACH = ("email", "phone")
 # With fewer digits a phone number is an extension or a piece of one.
 _WHOLE_NUMBER = 7
 
@@ -62,7 +62,7 @@ def remarks_of(
             if not _same(name, value, echo):
                 what = "keeps another value for" if echo.get(name) else "did not store"
                 remarks.append(Remark(name, f"The CRM {what} the {called(name)}.", value))
-    for name in _REACH:
+    for name in REACH:
         old, new = text_of((before or {}).get(name)), text_of(echo.get(name))
         if old and new and not _same(name, old, echo):
             # https://github.com/GoHighLevel/highlevel-api-docs/issues/337: the old one is kept nowhere.

@@ -16,7 +16,6 @@ from leads.core.errors import LeadError, TryAgain, Undeliverable
 from leads.core.plan import Plan
 from leads.core.readback import Remark
 
-_REACH = ("email", "phone")
 # Two clocks disagree by less; beyond it a contact was there before the lead.
 _CLOCK_SKEW = 30.0
 
@@ -105,12 +104,9 @@ class ContactStep:
             return {}, []
         try:
             definitions = self._custom_fields.definitions(plan.location_id, deadline=deadline)
-        except TryAgain as error:
-            if not error.reason.startswith("contacts_api_unauthorized"):
+        except LeadError as error:
+            if isinstance(error, TryAgain) and not error.reason.startswith("contacts_api_unauthorized"):
                 raise
-            remarks.append(readback.custom_fields_unreadable())
-            return {}, []
-        except Undeliverable:
             remarks.append(readback.custom_fields_unreadable())
             return {}, []
         values: list[tuple[str, Any]] = []
@@ -129,7 +125,7 @@ class ContactStep:
     def _explained(self, remark: Remark, plan: Plan, record: ContactRecord, deadline: float) -> Remark:
         """Why the CRM did not take an e-mail address or a phone number: perhaps it is another contact's."""
         sent = plan.fields.get(remark.field, "")
-        if remark.field not in ("email", "phone") or not sent or getattr(record, remark.field) == sent:
+        if remark.field not in readback.REACH or not sent or getattr(record, remark.field) == sent:
             return remark
         if record.other_contact_id and record.other_field in (remark.field, ""):
             return readback.belongs_to_another(remark.field, record.other_contact_id)
@@ -156,7 +152,7 @@ class _People:
     @contextmanager
     def alone(self, plan: Plan) -> Iterator[None]:
         """Waits until nobody else writes the contact with this e-mail or phone."""
-        keys = {(plan.location_id, plan.fields[name].casefold()) for name in _REACH if name in plan.fields}
+        keys = {(plan.location_id, plan.fields[name].casefold()) for name in readback.REACH if name in plan.fields}
         with self._changed:
             self._changed.wait_for(lambda: not keys & self._busy)
             self._busy |= keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -15,6 +15,7 @@ from leads.core.outcome import Outcome
 from leads.core.parked_lead import Parking, body_of
 from leads.core.request import Answer, Reading, Request
 from leads.flow.deliver import Deliver
+from leads.flow.side_by_side import side_by_side
 
 LARGEST_BODY = 5 * 1024 * 1024
 LARGEST_LEAD = 200 * 1024
@@ -24,9 +25,6 @@ BATCH = 10
 
 # Leads of one request delivered side by side; more would only queue for the CRM's rate limit.
 POOL = 8
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 # An address is a secret shared with the platform; whoever guesses must not learn how near they came.
 _NOT_FOUND = RejectedRequest(404, "wrong_address", "There is no webhook at this address.")
@@ -133,7 +131,7 @@ class Receive:
         def attempt(envelope: Envelope) -> Outcome:
             return self._deliver.attempt(envelope, deadline=deadline, alive_until=started + remaining)
 
-        outcomes = _side_by_side(attempt, leads)
+        outcomes = side_by_side(attempt, leads, at_once=POOL)
         outcomes = self._park(leads, outcomes)
         refused = sum(outcome.status == "refused" for outcome in outcomes)
         if refused:
@@ -166,7 +164,9 @@ class Receive:
             if not outcome.is_final
         ]
         batches = [parkings[start : start + BATCH] for start in range(0, len(parkings), BATCH)]
-        refused = {id(parking.envelope) for left in _side_by_side(self._queue.send, batches) for parking in left}
+        refused = {
+            id(parking.envelope) for left in side_by_side(self._queue.send, batches, at_once=POOL) for parking in left
+        }
         return [
             msgspec.structs.replace(outcome, status="refused") if id(envelope) in refused else outcome
             for envelope, outcome in zip(leads, outcomes, strict=True)
@@ -187,15 +187,6 @@ class Receive:
 def _is_too_large(envelope: Envelope, reading: Reading) -> bool:
     # Escaped for the queue a character takes six bytes at the most, so a small body needs no closer look.
     return reading.size * 6 > LARGEST_LEAD and len(body_of(envelope)) > LARGEST_LEAD
-
-
-def _side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    if len(items) <= 1:
-        return [work(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(min(POOL, len(items))) as pool:
-        return list(pool.map(work, items))
 
 
 def _is_one_of(token: str, known: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from leads.core.ledger import Status
 from leads.core.outcome import Outcome
 from leads.core.parked_lead import Parking
 from leads.flow.deliver import SHORT_DELAY, Deliver
+from leads.flow.side_by_side import side_by_side
 
 # Seconds of an attempt's remote calls, and seconds kept free at the end to hold what is not finished.
 PATIENCE = 15.0
@@ -94,14 +95,7 @@ class Retry:
         self._chance = chance
         self._pool = pool
 
-    def __call__(self, message: Message, *, remaining: float) -> Outcome:
-        """What became of the parked lead; never raises. The message stays unless `leaves_queue`.
-
-        remaining: seconds this function may still run.
-        """
-        return self._settled([message], [self._try(message, self._now() + remaining)])[0]
-
-    def batch(self, messages: Sequence[Message], *, remaining: float) -> list[Outcome]:
+    def __call__(self, messages: Sequence[Message], *, remaining: float) -> list[Outcome]:
         """What became of each parked lead, in their order; never raises. A message stays unless `leaves_queue`.
 
         Leads that only wait for their turn go back into the queue together. remaining: seconds this function may
@@ -120,12 +114,7 @@ class Retry:
                 )  # fmt: skip
                 return _Tried(outcome)
 
-        if len(messages) <= 1 or self._pool <= 1:
-            return self._settled(messages, [attempt(message) for message in messages])
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(min(self._pool, len(messages))) as pool:
-            return self._settled(messages, list(pool.map(attempt, messages)))
+        return self._settled(messages, side_by_side(attempt, messages, at_once=self._pool))
 
     def _try(self, message: Message, end: float) -> _Tried:
         try:

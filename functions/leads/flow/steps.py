@@ -58,10 +58,11 @@ class Steps:
         try:
             record, remarks, states = self._contact(plan, claim, known, states, deadline)
         except Exception as failure:
-            if not may_have_happened(failure) and known is not claim.progress:
+            in_question = may_have_happened(failure)
+            if not in_question and known is not claim.progress:
                 # Nothing was done here, so what was done elsewhere is still all there is to know.
                 return Taken(progress=claim.progress, failure=failure)
-            if not is_done(states[CONTACT]) and may_have_happened(failure):
+            if in_question and not is_done(states[CONTACT]):
                 states[CONTACT] = UNKNOWN
             progress = msgspec.structs.replace(known, location_id=plan.location_id, steps=worth_telling(states))
             return Taken(progress=progress, failure=failure)

@@ -124,7 +124,7 @@ class World:
         """Works through the queue; how long it took until that lead was delivered."""
         began = self.clock()
         while (took := self.clock() - began) < seconds:
-            outcomes = self.retry.batch(self.line.receive(), remaining=120)
+            outcomes = self.retry(self.line.receive(), remaining=120)
             if until and any(o.lead_id == until.lead_id and o.status == "delivered" for o in outcomes):
                 return self.clock() - began
         return took

@@ -58,7 +58,7 @@ class World:
         return Message(message_id=message_id, receipt_handle="handle", body=body, receives=receives, attempt=attempt)
 
     def attempt(self, item: dict[str, Any], *, remaining: float = 120, **options: Any) -> Outcome:
-        return self.retry(self.message(item, **options), remaining=remaining)
+        return self.retry([self.message(item, **options)], remaining=remaining)[0]
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_a_lead_without_its_key_waits_and_succeeds_once_the_key_is_there(world: 
 def test_a_message_that_is_no_parked_lead_goes_to_the_dead_letters(world: World, body: str) -> None:
     """Somebody else wrote it; it must not crash the function nor stay forever."""
     message = Message(message_id="m", receipt_handle="handle", body=body, receives=1)
-    outcome = world.retry(message, remaining=120)
+    [outcome] = world.retry([message], remaining=120)
     assert (outcome.status, outcome.reason, outcome.leaves_queue) == ("undeliverable", "unreadable_message", False)
     assert world.queue.holds == [("handle", 0)]
 
@@ -261,7 +261,7 @@ def test_a_batch_is_delivered_side_by_side_and_told_in_order(world: World) -> No
     leads = [leads_made.lead() for _ in range(4)]
     messages = [world.message(lead, message_id=lead["lead_id"]) for lead in leads]
     stranger = Message(message_id="m", receipt_handle="handle", body="not json", receives=1)
-    outcomes = world.retry.batch([*messages, stranger], remaining=120)
+    outcomes = world.retry([*messages, stranger], remaining=120)
     assert [outcome.lead_id for outcome in outcomes] == [*(lead["lead_id"] for lead in leads), ""]
     assert [outcome.status for outcome in outcomes] == ["delivered"] * 4 + ["undeliverable"]
 
@@ -274,7 +274,7 @@ def test_leads_of_a_batch_that_wait_for_their_turn_go_back_together(world: World
     world.queue.send = lambda parkings: calls.append(len(parkings)) or send(parkings)  # type: ignore[method-assign, func-returns-value]
     world.queue.refuses = {"9"}
     messages = [world.message(leads_made.lead(lead_id=str(number)), message_id=str(number)) for number in range(10)]
-    outcomes = world.retry.batch(messages, remaining=120)
+    outcomes = world.retry(messages, remaining=120)
     assert calls == [10]
     assert [outcome.status for outcome in outcomes] == ["requeued"] * 9 + ["held"]
     assert world.queue.holds == [("handle", 7)]
@@ -284,7 +284,7 @@ def test_a_fault_in_one_lead_of_a_batch_is_its_own(world: World) -> None:
     """The others are delivered; its message comes back by itself, and the fault's text stays with us."""
     lead = leads_made.lead()
     broken = msgspec.structs.replace(world.message(lead), receives="Ada")  # type: ignore[arg-type]
-    outcomes = world.retry.batch([broken, world.message(leads_made.lead(), message_id="m2")], remaining=120)
+    outcomes = world.retry([broken, world.message(leads_made.lead(), message_id="m2")], remaining=120)
     assert [outcome.status for outcome in outcomes] == ["held", "delivered"]
     assert (outcomes[0].reason, outcomes[0].leaves_queue) == ("unexpected_error", False)
     assert "Ada" not in repr(outcomes[0])
