@@ -8,16 +8,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from infra.local.sandbox import signing
+from infra.local.sandbox.administration import administer
 from infra.local.sandbox.api import ContactsApi
 from infra.local.sandbox.directory import Directory
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.limits import RateLimit
+from infra.local.sandbox.moments import now
 from infra.local.sandbox.oauth import masked
 from infra.local.sandbox.recording import Recorder
+from infra.local.sandbox.staff import Staff
 from infra.local.sandbox.web import Answer, Call, LoopbackServer
+from infra.local.sandbox.webhooks import Receiver, Webhooks
 
 DEFAULT_LOCATION = "ve9EPM428h8vShlRW1KT"
 DEFAULT_CUSTOM_FIELDS = (
@@ -42,7 +47,6 @@ DEFAULT_CUSTOM_FIELDS = (
     {"id": "sandboxFieldStage001", "name": "Stage", "fieldKey": "contact.stage", "dataType": "TEXT"},
 )
 _REMEMBERED_REQUESTS = 1000
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 class ContactsSandbox:
@@ -52,7 +56,10 @@ class ContactsSandbox:
     `custom_fields` are the definitions every location has: id, name, fieldKey ("contact.…"), dataType, and
     picklistOptions where there are any; `retry_after` is the Retry-After of a 429 in seconds, left out when None;
     `users` are the only ones that a contact or task may be assigned to, anybody when there are none; `seed` makes
-    faults that strike at random strike alike.
+    faults that strike at random strike alike. `webhook_key` is an Ed25519 private key in PEM, one is made without;
+    `webhook_retry_delay` is the first wait, in seconds, before a webhook that was not taken is sent again.
+
+    `staff` does what a location's people do in the app; `webhooks` tells registered receivers of every change.
     """
 
     def __init__(
@@ -67,9 +74,15 @@ class ContactsSandbox:
         retry_after: int | None = None,
         users: Collection[str] = (),
         seed: int = 0,
+        webhook_key: bytes | None = None,
+        webhook_retry_delay: float = 0.2,
     ) -> None:
+        key = None if webhook_key is None else signing.private_key(webhook_key)
+        self.webhooks: Webhooks = Webhooks(webhook_retry_delay, key)
         directory = Directory({"model": "contact", **definition} for definition in custom_fields)
-        self.api = ContactsApi(tokens, directory, RateLimit(burst, interval_ms, daily), retry_after, users)
+        limit = RateLimit(burst, interval_ms, daily)
+        self.api = ContactsApi(tokens, directory, limit, self.webhooks.publish, retry_after, users)
+        self.staff: Staff = Staff(self.api)
         self._chance = random.Random(seed)  # noqa: S311  (nobody's secret depends on it)
         self._recorder = Recorder()
         self._faults: list[Fault] = []
@@ -85,6 +98,7 @@ class ContactsSandbox:
         return self
 
     def stop(self) -> None:
+        self.webhooks.stop()
         self._server.stop()
 
     def __enter__(self) -> "ContactsSandbox":
@@ -110,6 +124,10 @@ class ContactsSandbox:
             self._faults.append(fault)
         return fault
 
+    def add_webhook(self, **order: Any) -> Receiver:
+        """Tell `url` of every change, or of `events` in `locations` only; ValueError for what makes no sense."""
+        return self.webhooks.register(order)
+
     def add_emails(self, contact_id: str, *emails: str) -> None:
         """Give a contact secondary e-mails, which no operation of the API can; KeyError for an unknown contact."""
         with self.api.lock:
@@ -133,17 +151,21 @@ class ContactsSandbox:
             self._requests.clear()
 
     def reset(self) -> None:
-        """Forget contacts, faults, requests and what was used of the rate limits."""
+        """Forget contacts, faults, requests, webhooks on their way and what was used of the rate limits.
+
+        Who receives webhooks stays: that is part of an app's settings, not of a location's data.
+        """
         with self.api.lock:
             self.clear_faults()
             self.clear_requests()
             self.api.directory.clear()
             self.api.limit.forget()
             self.api.oauth.forget()
+            self.webhooks.forget()
 
     def _answer(self, call: Call) -> Answer:
         if call.parts[0] == "_sandbox":
-            return self._administer(call)
+            return administer(self, call)
         entry = self._remember(call)
         fault = self._next_fault(call)
         answer = self.api.answer(call) if fault is None else self._go_wrong(fault, call)
@@ -191,60 +213,11 @@ class ContactsSandbox:
             "location": self.api.tokens.get(call.token),
             "body": body,
             "status": None,
-            "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": now(),
         }
         with self.api.lock:
             self._requests.append(entry)
         return entry
-
-    def _administer(self, call: Call) -> Answer:
-        # A page from elsewhere, whose name was pointed at loopback, must not read what is in here.
-        if call.headers.get("host", "").rpartition(":")[0] not in _LOOPBACK_NAMES:
-            return Answer(403, {"error": "The sandbox is administered by its loopback address only."})
-        match call.method, "/".join(call.parts[1:]):
-            case "GET", "contacts":
-                return Answer(200, {"contacts": self.contacts()})
-            case "GET", "requests":
-                return Answer(200, {"requests": self.requests()})
-            case "DELETE", "requests":
-                self.clear_requests()
-            case "GET", "faults":
-                return Answer(200, {"faults": self.faults()})
-            case "POST", "faults":
-                return self._order_fault(call)
-            case "DELETE", "faults":
-                self.clear_faults()
-            case "POST", "reset":
-                self.reset()
-            case "POST", "emails":
-                return self._add_emails(call)
-            case "POST", "apps":
-                return self._install_app(call)
-            case _:
-                return Answer(404, {"error": f"The sandbox has no {call.method} {call.path}."})
-        return Answer(200, {"ok": True})
-
-    def _add_emails(self, call: Call) -> Answer:
-        try:
-            order = call.json()
-            self.add_emails(order["contact_id"], *map(str, order["emails"]))
-        except (ValueError, TypeError, KeyError):
-            return Answer(400, {"error": "Name a contact: {'contact_id': '…', 'emails': ['…']}."})
-        return Answer(201, {"ok": True})
-
-    def _install_app(self, call: Call) -> Answer:
-        try:
-            return Answer(201, self.install_app(**call.json()))
-        except (ValueError, TypeError) as error:
-            return Answer(400, {"error": str(error)})
-
-    def _order_fault(self, call: Call) -> Answer:
-        try:
-            order = call.json()
-            fault = self.add_fault(**order) if isinstance(order, dict) else fault_from(order)
-        except ValueError as error:
-            return Answer(400, {"error": str(error)})
-        return Answer(201, fault.shown())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -260,11 +233,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             retry_after=options.retry_after,
             users=options.user,
             seed=options.seed,
+            webhook_key=Path(options.webhook_key).read_bytes() if options.webhook_key else None,
+            webhook_retry_delay=options.webhook_retry_delay,
         )
+        for url in options.webhook:
+            sandbox.add_webhook(url=url)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.filename:
+            print(f"The webhook key {error.filename} cannot be read: {error.strerror}.", file=sys.stderr)
+            return 2
         print(
             f"The Contacts sandbox cannot listen on port {options.port} ({error}): give another.",
             file=sys.stderr,
@@ -302,6 +282,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--user", action="append", default=[], help="who may be assigned; may be repeated; none: anybody"
     )
+    parser.add_argument("--webhook", action="append", default=[], help="URL told of every change; may be repeated")
+    parser.add_argument("--webhook-key", help="PEM file of the Ed25519 key that signs webhooks (default: a fresh one)")
+    parser.add_argument("--webhook-retry-delay", type=float, default=0.2, help="seconds, doubling up to 2")
     parser.add_argument("--seed", type=int, default=0, help="of the faults that strike at random")
     return parser
 

@@ -1,5 +1,6 @@
 """The Contacts sandbox against the vendor's own OpenAPI files, so that it cannot drift into fiction."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra.local.contacts_sandbox import DEFAULT_LOCATION, ContactsSandbox
-from infra.local.sandbox import rules
+from infra.local.sandbox import events, rules
 from infra.local.sandbox.api import ROUTES, VERSION
 from tests.contract.traffic import (
     SPECS,
@@ -39,12 +40,15 @@ SCHEMAS = {
     "create task": "CreateTaskParams",
     "update task": "UpdateTaskBody",
     "complete task": "UpdateTaskStatusParams",
+    "search tasks": "TaskSearchParamsDto",
 }
+ELSEWHERE = {"TaskSearchParamsDto": "locations"}
 # Rules say more than the spec's bare types: which type each of their kinds is.
 TYPES = {
     **dict.fromkeys(("text", "email", "country", "moment"), "string"),
     **dict.fromkeys(("texts", "custom fields"), "array"),
     "flag": "boolean",
+    "number": "number",
     "birth date": "object",  # a Date in the vendor's code, a text on the wire
     "dnd": "DndSettingsSchema",
     "inbound dnd": "InboundDndSettingsSchema",
@@ -52,7 +56,7 @@ TYPES = {
 
 
 def schema(name: str) -> Any:
-    return spec("contacts")["components"]["schemas"][name]
+    return spec(ELSEWHERE.get(name, "contacts"))["components"]["schemas"][name]
 
 
 class TestRules:
@@ -174,8 +178,24 @@ class TestAnswers:
                 call("PUT", f"{one}/completed", {"completed": True}, id=item_id, **known)
             call("DELETE", one, id=item_id, **known)
         call("GET", "/locations/{locationId}/customFields", locationId=DEFAULT_LOCATION)
+        call("POST", "/contacts/{contactId}/tasks", task, **known)
+        tasks = call("POST", "/locations/{locationId}/tasks/search", {"query": "t"}, locationId=DEFAULT_LOCATION)
+        assert [found["contactId"] for found in tasks["tasks"]] == [contact_id]
+        search = {"locationId": DEFAULT_LOCATION, "pageLimit": 1}
+        assert call("POST", "/contacts/search", search)["total"] == 1
+        crm.staff.add_opportunity(contact_id, name="Kitchen", monetaryValue=500, source="x", assignedTo="u")
+        deals = call("GET", "/opportunities/search", query=f"?location_id={DEFAULT_LOCATION}&contact_id={contact_id}")
+        [deal] = deals["opportunities"]
+        assert call("GET", "/opportunities/{id}", id=deal["id"])["opportunity"] == deal
         call("DELETE", "/contacts/{contactId}", **known)
         assert set(done) == {route[:2] for route in ROUTES}
+
+    def test_webhooks_hold_what_their_pages_declare(self) -> None:
+        """Every event has a page, and shows no field that its page does not; a page may promise more than comes."""
+        for kind, fields in events.FIELDS.items():
+            page = (SPECS / "docs" / "webhook events" / f"{kind}.md").read_text()
+            declared = page.partition("json_schema")[2].partition("```")[0]
+            assert set(fields) <= set(json.loads(declared)["properties"]), kind
 
     @pytest.mark.parametrize(
         ("headers", "body", "status"),

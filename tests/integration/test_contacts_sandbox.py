@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +446,199 @@ class TestContact:
         """An encoded slash stays inside the id instead of leading elsewhere."""
         answer = call("GET", "/contacts/..%2Flocations%2Fx")
         assert (answer.status, answer.json()["message"]) == (400, "Contact not found")
+
+
+class TestSearch:
+    """POST /contacts/search, POST /locations/{id}/tasks/search and GET /opportunities/search."""
+
+    PEOPLE = ("Ada", "Grace", "Hedy", "Mary", "Rosa")
+
+    @pytest.fixture
+    def ids(self, crm: ContactsSandbox) -> list[str]:
+        """Five contacts, added one after the other, each with a task; and one somewhere else."""
+        made = []
+        for number, name in enumerate(self.PEOPLE):
+            contact = crm.staff.create_contact(
+                HERE, firstName=name, email=f"{name}@example.com", phone=f"+1212555010{number}", tags=[name, "all"]
+            )
+            crm.staff.add_task(contact["id"], f"Call {name}", completed=number % 2 == 0, assignedTo=f"user-{number}")
+            made.append(contact["id"])
+            time.sleep(0.002)
+        crm.staff.create_contact(ELSEWHERE, firstName="Ada", email="ada@example.com")
+        return made
+
+    def search(self, call: Client, **body: Any) -> dict[str, Any]:
+        answer = call("POST", "/contacts/search", {"locationId": HERE, "pageLimit": 100, **body})
+        assert answer.status == 200, answer.data
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def test_the_newest_come_first_each_with_its_place(self, call: Client, ids: list[str]) -> None:
+        """With the total, and without the contacts of other locations."""
+        found = self.search(call)
+        assert (found["total"], [contact["id"] for contact in found["contacts"]]) == (5, ids[::-1])
+        newest = found["contacts"][0]
+        added = datetime.fromisoformat(newest["dateAdded"]).timestamp() * 1000
+        assert newest["searchAfter"] == [pytest.approx(added, abs=1), newest["id"]]
+        assert {"dateAdded", "dateUpdated", "tags", "customFields"} <= newest.keys()
+
+    def test_names_are_found_in_lower_case_only(self, call: Client, ids: list[str]) -> None:
+        """As the page of the search shows it: who wants the name as it was written reads the contact by its id."""
+        found = self.search(call, query="grace")["contacts"][0]
+        assert found["firstNameLowerCase"] == "grace"
+        assert not {"firstName", "name", "address1"} & found.keys()
+        assert call("GET", f"/contacts/{found['id']}").json()["contact"]["firstName"] == "Grace"
+
+    @pytest.mark.parametrize("direction", ["asc", "desc"])
+    def test_every_contact_is_passed_once_by_its_place(self, call: Client, ids: list[str], direction: str) -> None:
+        """searchAfter of a page's last contact leads to the next page, also when that contact has gone meanwhile."""
+        sort = [{"field": "dateAdded", "direction": direction}]
+        passed: list[str] = []
+        more: dict[str, Any] = {}
+        while page := self.search(call, sort=sort, pageLimit=2, **more)["contacts"]:
+            passed += [contact["id"] for contact in page]
+            more = {"searchAfter": page[-1]["searchAfter"]}
+            call("DELETE", f"/contacts/{page[-1]['id']}")
+        assert passed == (ids if direction == "asc" else ids[::-1])
+
+    @pytest.mark.parametrize("field", ["email", "dnd", "source", "firstNameLowerCase", "dateUpdated"])
+    def test_places_hold_whatever_the_order(self, call: Client, ids: list[str], field: str) -> None:
+        """Also where contacts have nothing in the field they are sorted by."""
+        call("PUT", f"/contacts/{ids[3]}", {"dnd": True, "source": "fair"})
+        sort = [{"field": field, "direction": "desc"}]
+        first = self.search(call, sort=sort, pageLimit=2)["contacts"]
+        rest = self.search(call, sort=sort, searchAfter=first[-1]["searchAfter"])["contacts"]
+        assert sorted(contact["id"] for contact in first + rest) == sorted(ids)
+
+    def test_pages_by_number(self, call: Client, ids: list[str]) -> None:
+        """The last one is shorter, the one after it empty."""
+        pages = [self.search(call, pageLimit=2, page=number)["contacts"] for number in (1, 2, 3, 4)]
+        assert [contact["id"] for page in pages for contact in page] == ids[::-1]
+        assert [len(page) for page in pages] == [2, 2, 1, 0]
+
+    @pytest.mark.parametrize(
+        ("filters", "names"),
+        [
+            ([("email", "eq", "GRACE@example.com")], ["Grace"]),
+            ([("phone", "eq", "+12125550102")], ["Hedy"]),
+            ([("phone", "contains", "555010")], PEOPLE),
+            ([("firstNameLowerCase", "contains", "r")], ["Grace", "Mary", "Rosa"]),
+            ([("tags", "eq", "rosa")], ["Rosa"]),
+            ([("tags", "not_eq", "rosa"), ("email", "not_eq", "ada@example.com")], ["Grace", "Hedy", "Mary"]),
+            ([("city", "exists", None)], []),
+            ([("city", "not_exists", None)], PEOPLE),
+        ],
+    )
+    def test_filters_are_joined_by_and(
+        self, call: Client, ids: list[str], filters: list[tuple[str, str, Any]], names: Sequence[str]
+    ) -> None:
+        """By e-mail, phone, tag and others, with the operators each field takes."""
+        asked = [{"field": field, "operator": operator, "value": value} for field, operator, value in filters]
+        found = self.search(call, filters=asked, sort=[{"field": "firstNameLowerCase", "direction": "asc"}])
+        assert [contact["firstNameLowerCase"] for contact in found["contacts"]] == [name.lower() for name in names]
+
+    def test_groups_of_filters(self, call: Client, ids: list[str]) -> None:
+        """One of two, and not the third."""
+        either = [{"field": "firstNameLowerCase", "operator": "eq", "value": name} for name in ("ada", "hedy")]
+        group = {"group": "OR", "filters": either}
+        assert self.search(call, filters=[group])["total"] == 2
+        assert self.search(call, filters=[group, {"field": "phone", "operator": "eq", "value": "+1"}])["total"] == 0
+
+    def test_a_range_of_moments(self, call: Client, ids: list[str]) -> None:
+        """By when a contact was added, or changed for real; each bound says whether it is part of the range."""
+        second = call("GET", f"/contacts/{ids[1]}").json()["contact"]["dateAdded"]
+
+        def total(field: str, **bounds: str) -> int:
+            return int(self.search(call, filters=[{"field": field, "operator": "range", "value": bounds}])["total"])
+
+        assert (total("dateAdded", gte=second), total("dateAdded", gt=second)) == (4, 3)
+        assert (total("dateAdded", lte=second), total("dateAdded", lt=second)) == (2, 1)
+        before = datetime.now(UTC).isoformat(timespec="milliseconds")
+        time.sleep(0.002)
+        call("PUT", f"/contacts/{ids[0]}", {"firstName": "Ada"})
+        assert total("dateUpdated", gt=before) == 0
+        call("PUT", f"/contacts/{ids[0]}", {"city": "Paris"})
+        assert (total("dateUpdated", gt=before), total("dateAdded", gt=before)) == (1, 0)
+
+    @pytest.mark.parametrize(
+        ("changes", "status", "said"),
+        [
+            ({"pageLimit": None}, 422, "pageLimit"),
+            ({"pageLimit": 501}, 422, "pageLimit"),
+            ({"pageLimit": "20"}, 422, "pageLimit"),
+            ({"locationId": None}, 422, "locationId"),
+            ({"locationId": ELSEWHERE}, 403, "location"),
+            ({"limit": 10}, 422, "property limit should not exist"),
+            ({"page": 1, "searchAfter": [1, "x"]}, 422, "searchAfter"),
+            ({"page": 101, "pageLimit": 100}, 422, "10000"),
+            ({"searchAfter": ["x"]}, 400, "searchAfter"),
+            ({"searchAfter": ["x", "y"]}, 400, "searchAfter"),
+            ({"sort": [{"field": "phone", "direction": "asc"}]}, 400, "Invalid sort field phone"),
+            ({"sort": [{"field": "email"}]}, 422, "direction"),
+            ({"filters": [{"field": "additional_phones", "operator": "eq", "value": "x"}]}, 400, "Invalid field"),
+            ({"filters": [{"field": "email", "operator": "contains", "value": "x"}]}, 400, "Invalid operator"),
+            ({"filters": [{"field": "dateAdded", "operator": "range", "value": {"from": "x"}}]}, 422, "dateAdded"),
+            ({"filters": [{"field": "dateAdded", "operator": "range", "value": {"gt": "x"}}]}, 422, "ISO 8601"),
+            ({"filters": [{"group": "XOR", "filters": []}]}, 422, "group"),
+            ({"filters": {}}, 422, "filters"),
+            ({"query": "x" * 76}, 422, "query"),
+        ],
+    )
+    def test_a_search_that_makes_no_sense_is_refused(
+        self, call: Client, changes: dict[str, Any], status: int, said: str
+    ) -> None:
+        """What is missing or of the wrong type with 422, unknown fields and operators with 400."""
+        answer = call("POST", "/contacts/search", {"locationId": HERE, "pageLimit": 20, **changes})
+        assert answer.status == status
+        assert said in str(answer.json()["message"])
+
+    def test_tasks_of_a_location(self, call: Client, ids: list[str]) -> None:
+        """Oldest first, by contact, state, user or title, in pages; each says whose it is and when it was added."""
+        path = f"/locations/{HERE}/tasks/search"
+
+        def titles(**body: Any) -> list[str]:
+            answer = call("POST", path, body)
+            assert answer.status == 200, answer.data
+            return [task["title"] for task in answer.json()["tasks"]]
+
+        everything = call("POST", path, {}).json()["tasks"]
+        assert [task["contactId"] for task in everything] == ids
+        assert all(task["dateAdded"] for task in everything)
+        assert titles(limit=2, skip=3) == ["Call Mary", "Call Rosa"]
+        assert titles(contactId=[ids[2]]) == ["Call Hedy"]
+        assert titles(completed=False) == ["Call Grace", "Call Mary"]
+        assert titles(assignedTo=["user-4"]) == ["Call Rosa"]
+        assert titles(query="ada") == ["Call Ada"]
+        for wrong in ({"limit": "2"}, {"limit": 0}, {"skip": -1}, {"contactId": ids[0]}, {"title": "x"}):
+            assert call("POST", path, wrong).status == 422
+        assert call("POST", path, {}, token=FOREIGN_TOKEN).status == 403
+
+    def test_opportunities_of_a_location(self, call: Client, crm: ContactsSandbox, ids: list[str]) -> None:
+        """Newest first, by contact and status, in pages; the location is spelt location_id."""
+        for number, contact_id in enumerate([ids[0], ids[0], ids[1]]):
+            crm.staff.add_opportunity(contact_id, name=f"Deal {number}", status=("open", "won", "open")[number])
+        path = f"/opportunities/search?location_id={HERE}"
+
+        def names(more: str = "") -> list[str]:
+            answer = call("GET", path + more)
+            assert answer.status == 200, answer.data
+            return [deal["name"] for deal in answer.json()["opportunities"]]
+
+        assert names() == names("&status=all") == ["Deal 2", "Deal 1", "Deal 0"]
+        assert names(f"&contact_id={ids[0]}&status=won") == ["Deal 1"]
+        assert names("&q=grace") == ["Deal 2"]
+        assert names("&limit=2&page=2") == ["Deal 0"]
+        first = call("GET", path + "&limit=2").json()
+        assert first["meta"] == {"total": 3, "currentPage": 1, "nextPage": 2}
+        [newest, _] = first["opportunities"]
+        assert newest["contact"]["email"] == "Grace@example.com"
+        assert call("GET", f"/opportunities/{newest['id']}").json()["opportunity"] == newest
+        assert call("GET", f"/opportunities/{newest['id']}", token=FOREIGN_TOKEN).status == 403
+        assert call("GET", "/opportunities/none").json()["message"] == "Opportunity not found"
+        for wrong in (f"?locationId={HERE}", "", f"?location_id={HERE}&limit=101", f"?location_id={HERE}&status=gone"):
+            assert call("GET", "/opportunities/search" + wrong).status == 422
+        assert call("GET", path, token=FOREIGN_TOKEN).status == 403
+        assert call("GET", path + "&country=US").status == 400
 
 
 class TestRateLimit:

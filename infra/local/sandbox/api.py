@@ -5,38 +5,24 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from infra.local.sandbox.directory import Contact, Directory, e164, merged_tags, new_id, now
+from infra.local.sandbox import search
+from infra.local.sandbox.directory import Contact, Directory, e164
 from infra.local.sandbox.limits import RateLimit
 from infra.local.sandbox.oauth import OAuth
+from infra.local.sandbox.records import Records, Tell
+from infra.local.sandbox.refusals import Refusal, own
 from infra.local.sandbox.rules import complaints
 from infra.local.sandbox.web import Answer, Call
 
 VERSION = "2021-07-28"
 _OTHER_VERSIONS = ("2021-04-15", "2023-02-21", "v3")
-_REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    422: "Unprocessable Entity",
-}
-
 Operation = Callable[["ContactsApi", Call, str, tuple[str, ...]], Answer]
-
-
-class Refusal(Exception):
-    """An answer other than 2xx, in the API's own words."""
-
-    def __init__(self, status: int, message: str | list[str], **extra: Any) -> None:
-        super().__init__(str(message))
-        error = {"error": _REASONS[status]} if status in (401, 403, 404, 422) else {}
-        self.answer = Answer(status, {"statusCode": status, "message": message, **error, **extra})
 
 
 class ContactsApi:
     """The operations over one directory; `tokens` names the location each token belongs to.
 
-    `users` may be assigned contacts and tasks; when there are none, anybody may.
+    `users` may be assigned contacts and tasks; when there are none, anybody may. `tell` hears of every change.
     """
 
     def __init__(
@@ -44,11 +30,13 @@ class ContactsApi:
         tokens: Mapping[str, str],
         directory: Directory,
         limit: RateLimit,
+        tell: Tell,
         retry_after: int | None = None,
         users: Collection[str] = (),
     ) -> None:
         self.tokens = dict(tokens)
         self.directory = directory
+        self.records = Records(directory, tell)
         self.limit = limit
         self.retry_after = retry_after
         self.users = frozenset(users)
@@ -93,19 +81,27 @@ class ContactsApi:
             return Answer(429, {"statusCode": 429, "message": "Too Many Requests"}, after)
         return operation(self, call, location, arguments)
 
-    def body(self, call: Call, kind: str) -> dict[str, Any]:
-        """The call's body once it passes the rules for that kind."""
+    def json(self, call: Call) -> Any:
+        """The call's body, whatever it says."""
         try:
             # A body that is not declared as JSON is not read, as with any Express server.
-            body = call.json() if "json" in call.headers.get("content-type", "") else {}
+            return call.json() if "json" in call.headers.get("content-type", "") else {}
         except ValueError as error:
             raise Refusal(400, f"Unexpected token in JSON: {error}") from None
+
+    def body(self, call: Call, kind: str) -> dict[str, Any]:
+        """The call's body once it passes the rules for that kind."""
+        return self.checked(self.json(call), kind)
+
+    def checked(self, body: Any, kind: str) -> dict[str, Any]:
+        """`body` once it passes the rules for that kind."""
         if found := complaints(body, kind):
             raise Refusal(422, found)
-        user = body.get("assignedTo")
-        if user and self.users and user not in self.users:
+        checked: dict[str, Any] = body
+        user = checked.get("assignedTo")
+        if isinstance(user, str) and user and self.users and user not in self.users:
             raise Refusal(422, ["assignedTo must be a user of this location"])
-        return body
+        return checked
 
     def contact(self, contact_id: str, location: str) -> Contact:
         contact = self.directory.contacts.get(contact_id)
@@ -113,12 +109,6 @@ class ContactsApi:
             raise Refusal(400, "Contact not found")  # the spec declares no 404 for these operations
         own(contact.location_id, location)
         return contact
-
-
-def own(wanted: str | None, location: str) -> None:
-    """Refuse a location that the token does not belong to."""
-    if wanted and wanted != location:
-        raise Refusal(403, "The token does not have access to this location.")
 
 
 def _find(call: Call) -> tuple[Operation, tuple[str, ...]]:
@@ -138,7 +128,8 @@ def _written(api: ContactsApi, call: Call, kind: str, location: str) -> dict[str
     return body
 
 
-def _refuse_duplicate(api: ContactsApi, body: Mapping[str, Any], location: str, own_id: str = "") -> None:
+def refuse_duplicate(api: ContactsApi, body: Mapping[str, Any], location: str, own_id: str = "") -> None:
+    """400 when somebody else in the location has the e-mail or the phone already."""
     searches = {"email": body.get("email"), "phone": e164(body.get("phone") or "")}
     for key, value in searches.items():
         found = api.directory.find(location, **{key: value}) if value else None
@@ -148,14 +139,14 @@ def _refuse_duplicate(api: ContactsApi, body: Mapping[str, Any], location: str, 
 
 
 def _upsert(api: ContactsApi, call: Call, location: str, _: tuple[str, ...]) -> Answer:
-    contact, new = api.directory.upsert(location, _written(api, call, "upsert contact", location))
+    contact, new = api.records.upsert(location, _written(api, call, "upsert contact", location))
     return Answer(200, {"new": new, "contact": contact.shown()})
 
 
 def _create(api: ContactsApi, call: Call, location: str, _: tuple[str, ...]) -> Answer:
     body = _written(api, call, "create contact", location)
-    _refuse_duplicate(api, body, location)
-    return Answer(201, {"contact": api.directory.create(location, body).shown_when_created()})
+    refuse_duplicate(api, body, location)
+    return Answer(201, {"contact": api.records.create(location, body).shown_when_created()})
 
 
 def _duplicate(api: ContactsApi, call: Call, location: str, _: tuple[str, ...]) -> Answer:
@@ -177,26 +168,25 @@ def _get(api: ContactsApi, _call: Call, location: str, ids: tuple[str, ...]) -> 
 def _update(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
     contact = api.contact(ids[0], location)
     body = api.body(call, "update contact")
-    _refuse_duplicate(api, body, location, contact.id)
-    api.directory.change(contact, body)
+    refuse_duplicate(api, body, location, contact.id)
+    api.records.change(contact, body)
     return Answer(200, {"succeded": True, "contact": contact.shown()})  # the API's own spelling
 
 
 def _delete(api: ContactsApi, _call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-    api.directory.remove(api.contact(ids[0], location))
+    api.records.remove(api.contact(ids[0], location))
     return Answer(200, {"succeded": True})
 
 
 def _add_tags(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
     contact = api.contact(ids[0], location)
-    contact.tags = merged_tags(contact.tags, api.body(call, "tags")["tags"])
+    api.records.add_tags(contact, api.body(call, "tags")["tags"])
     return Answer(201, {"tags": list(contact.tags)})
 
 
 def _remove_tags(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
     contact = api.contact(ids[0], location)
-    gone = merged_tags(api.body(call, "tags")["tags"])
-    contact.tags = [tag for tag in contact.tags if tag not in gone]
+    api.records.remove_tags(contact, api.body(call, "tags")["tags"])
     return Answer(200, {"tags": list(contact.tags)})
 
 
@@ -212,42 +202,42 @@ def _custom_fields(api: ContactsApi, call: Call, location: str, ids: tuple[str, 
 def _shelf(name: str, noun: str) -> tuple[Operation, Operation, Operation, Operation, Operation]:
     """List, add, get, change and remove for what hangs on a contact: `name` is "notes" or "tasks"."""
 
-    def items(api: ContactsApi, location: str, ids: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = getattr(api.contact(ids[0], location), name)
+    def items(api: ContactsApi, location: str, ids: tuple[str, ...]) -> tuple[Contact, dict[str, dict[str, Any]]]:
+        contact = api.contact(ids[0], location)
+        found: dict[str, dict[str, Any]] = getattr(contact, name)
         if len(ids) > 1 and ids[1] not in found:
             raise Refusal(400, f"{noun.capitalize()} not found")
-        return found
+        return contact, found
 
     def listed(api: ContactsApi, _call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-        return Answer(200, {name: [dict(item) for item in items(api, location, ids).values()]})
+        return Answer(200, {name: [dict(item) for item in items(api, location, ids)[1].values()]})
 
     def add(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-        shelf = items(api, location, ids)
-        item = {"id": new_id(), **api.body(call, f"create {noun}"), "contactId": ids[0]}
-        shelf[item["id"]] = item if noun == "task" else {**item, "dateAdded": now()}
-        return Answer(201, {noun: dict(shelf[item["id"]])})
+        contact, _ = items(api, location, ids)
+        item = getattr(api.records, f"add_{noun}")(contact, api.body(call, f"create {noun}"))
+        return Answer(201, {noun: dict(item)})
 
     def get(api: ContactsApi, _call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-        return Answer(200, {noun: dict(items(api, location, ids)[ids[1]])})
+        return Answer(200, {noun: dict(items(api, location, ids)[1][ids[1]])})
 
     def change(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-        item = items(api, location, ids)[ids[1]]
-        item.update(api.body(call, f"update {noun}"))
+        contact, _ = items(api, location, ids)
+        item = getattr(api.records, f"change_{noun}")(contact, ids[1], api.body(call, f"update {noun}"))
         return Answer(200, {noun: dict(item)})
 
     def remove(api: ContactsApi, _call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-        del items(api, location, ids)[ids[1]]
+        contact, _ = items(api, location, ids)
+        getattr(api.records, f"remove_{noun}")(contact, ids[1])
         return Answer(200, {"succeded": True})
 
     return listed, add, get, change, remove
 
 
 def _complete_task(api: ContactsApi, call: Call, location: str, ids: tuple[str, ...]) -> Answer:
-    task = api.contact(ids[0], location).tasks.get(ids[1])
-    if task is None:
+    contact = api.contact(ids[0], location)
+    if ids[1] not in contact.tasks:
         raise Refusal(400, "Task not found")
-    task.update(api.body(call, "complete task"))
-    return Answer(200, {"task": dict(task)})
+    return Answer(200, {"task": dict(api.records.change_task(contact, ids[1], api.body(call, "complete task")))})
 
 
 def _shelf_routes(name: str, noun: str) -> list[tuple[str, str, Operation]]:
@@ -265,6 +255,7 @@ def _shelf_routes(name: str, noun: str) -> list[tuple[str, str, Operation]]:
 ROUTES: list[tuple[str, str, Operation]] = [
     ("POST", "/contacts/upsert", _upsert),
     ("POST", "/contacts/", _create),
+    ("POST", "/contacts/search", search.contacts),
     ("GET", "/contacts/search/duplicate", _duplicate),
     ("GET", "/contacts/{contactId}", _get),
     ("PUT", "/contacts/{contactId}", _update),
@@ -275,4 +266,7 @@ ROUTES: list[tuple[str, str, Operation]] = [
     *_shelf_routes("tasks", "task"),
     ("PUT", "/contacts/{contactId}/tasks/{id}/completed", _complete_task),
     ("GET", "/locations/{locationId}/customFields", _custom_fields),
+    ("POST", "/locations/{locationId}/tasks/search", search.tasks),
+    ("GET", "/opportunities/search", search.opportunities),
+    ("GET", "/opportunities/{id}", search.opportunity),
 ]

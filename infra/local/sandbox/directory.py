@@ -5,10 +5,10 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.sandbox import custom_values
+from infra.local.sandbox.moments import now
 from infra.local.sandbox.rules import birth_date
 
 _ID_LETTERS = string.ascii_letters + string.digits
@@ -26,10 +26,6 @@ _NOT_IN_CREATED = ("name", "timezone")
 def new_id() -> str:
     """20 letters and digits, like the CRM's own ids."""
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(20))
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def e164(phone: str) -> str | None:
@@ -57,6 +53,7 @@ class Contact:
     custom: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    task_added_at: dict[str, str] = field(default_factory=dict)  # by task id; no read of a contact's tasks shows it
 
     @property
     def name(self) -> str:
@@ -105,13 +102,23 @@ class Contact:
             "tasks": [dict(task) for task in self.tasks.values()],
         }
 
+    def task(self, task_id: str) -> dict[str, Any]:
+        """A task as the location's task search and the webhooks show it: with the moment it was added."""
+        return {**self.tasks[task_id], "dateAdded": self.task_added_at[task_id]}
+
+    def facts(self) -> dict[str, Any]:
+        """What may change about the contact, by name, custom fields by their id."""
+        custom = {f"customFields.{key}": value for key, value in self.custom.items()}
+        return {**self.values, **custom, "tags": set(self.tags)}
+
 
 class Directory:
-    """All contacts of all locations; the caller serialises access."""
+    """All contacts and opportunities of all locations; the caller serialises access."""
 
     def __init__(self, custom_fields: Iterable[Mapping[str, Any]]) -> None:
         self.custom_fields = [dict(definition) for definition in custom_fields]
         self.contacts: dict[str, Contact] = {}
+        self.opportunities: dict[str, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str], str] = {}  # (location, e-mail or phone) to contact id
 
     def find(self, location_id: str, *, email: str | None = None, phone: str | None = None) -> Contact | None:
@@ -124,10 +131,15 @@ class Directory:
     def remove(self, contact: Contact) -> None:
         self._unlist(contact)
         del self.contacts[contact.id]
+        for found in self.opportunities_of(contact):
+            del self.opportunities[found["id"]]
+
+    def opportunities_of(self, contact: Contact) -> list[dict[str, Any]]:
+        return [found for found in self.opportunities.values() if found["contactId"] == contact.id]
 
     def clear(self) -> None:
-        self.contacts.clear()
-        self._ids.clear()
+        for table in (self.contacts, self.opportunities, self._ids):
+            table.clear()
 
     def add_emails(self, contact: Contact, emails: Iterable[str]) -> None:
         """Secondary e-mails, as somebody enters them in the CRM's own pages."""
@@ -141,26 +153,25 @@ class Directory:
         self.change(contact, body)
         return contact
 
-    def upsert(self, location_id: str, body: Mapping[str, Any]) -> tuple[Contact, bool]:
-        """The contact that e-mail, then phone, lead to, and whether it is new.
+    def match(self, location_id: str, body: Mapping[str, Any]) -> tuple[Contact | None, set[str]]:
+        """The contact that an upsert's e-mail, then its phone, lead to, and the properties that are ignored for it.
 
         When the two lead to different contacts, the e-mail's is changed and the phone is ignored. A secondary
         e-mail becomes the only one, and the contact loses the primary it had: highlevel-api-docs issue 337.
         """
-        phone = e164(body.get("phone") or "")
         by_email = self.find(location_id, email=body.get("email"))
-        by_phone = self.find(location_id, phone=phone)
-        contact = by_email or by_phone
-        if contact is None:
-            return self.create(location_id, body), True
+        by_phone = self.find(location_id, phone=e164(body.get("phone") or ""))
         ignored = {"gender"}  # accepted for a contact that exists, and discarded: highlevel-api-docs issue 313
-        if by_phone and by_phone is not contact:
+        if by_phone and by_email and by_phone is not by_email:
             ignored.add("phone")
-        self.change(contact, {key: value for key, value in body.items() if key not in ignored})
-        return contact, False
+        return by_email or by_phone, ignored
 
-    def change(self, contact: Contact, body: Mapping[str, Any]) -> None:
-        """Write what `body` names: null and "" blank a field, tags replace all tags, bad phones vanish."""
+    def change(self, contact: Contact, body: Mapping[str, Any]) -> set[str]:
+        """Write what `body` names: null and "" blank a field, tags replace all tags, bad phones vanish.
+
+        Gives the names of what is different afterwards; when nothing is, dateUpdated stays as well.
+        """
+        before = contact.facts()
         new = {key: value for key, value in body.items() if key not in ("locationId", "createNewIfDuplicateAllowed")}
         if "tags" in new:
             contact.tags = merged_tags(new.pop("tags"))
@@ -184,8 +195,12 @@ class Directory:
         contact.other_emails = [other for other in contact.other_emails if other.casefold() != email]
         contact.values.update(new)
         contact.values = {key: value for key, value in contact.values.items() if value not in (None, "")}
-        contact.updated_at = now()
         self._ids.update(dict.fromkeys(_search_keys(contact), contact.id))
+        after = contact.facts()
+        changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+        if changed:
+            contact.updated_at = now()
+        return changed
 
     def _unlist(self, contact: Contact) -> None:
         for key in _search_keys(contact):

@@ -88,6 +88,12 @@ BODIES: Mapping[str, Mapping[str, Field]] = {
     },
     "update task": _TASK,
     "complete task": {"completed": Field("flag", required=True)},
+    "search tasks": {
+        **dict.fromkeys(("contactId", "assignedTo"), Field("texts")),
+        **dict.fromkeys(("query", "businessId"), _TEXT),
+        **dict.fromkeys(("limit", "skip"), Field("number")),
+        "completed": Field("flag"),
+    },
 }
 
 
@@ -124,6 +130,11 @@ def birth_date(text: str) -> date | None:
 
 def _text(name: str, value: Any) -> list[str]:
     return [] if isinstance(value, str) else [f"{name} must be a string"]
+
+
+def _number(name: str, value: Any) -> list[str]:
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    return [] if good else [f"{name} must be a number conforming to the specified constraints"]
 
 
 def _flag(name: str, value: Any) -> list[str]:
@@ -204,6 +215,7 @@ def _custom_fields(name: str, value: Any) -> list[str]:
 
 _COMPLAINTS: Mapping[str, Callable[[str, Any], list[str]]] = {
     "text": _text,
+    "number": _number,
     "flag": _flag,
     "texts": _texts,
     "email": _email,
