@@ -1,26 +1,39 @@
-"""Leads out of a JSON file: deliveries as Pinterest sends them, opened, or plain ones written by hand."""
+"""Leads out of a JSON file: as a platform sends or shows them, or any source's, written by hand."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 ROOT = Path(__file__).parent.parent
 # The functions import each other from their own folder, as in Lambda; so what is theirs is imported after this.
 sys.path.insert(0, str(ROOT / "functions"))
 
-from leads.core.lead import Envelope, Lead, plain_id  # noqa: E402
+from infra.platform_records import RECORDS  # noqa: E402
+from leads.core.lead import Consent, CopiedNote, CopiedTask, Envelope, Lead, plain_id  # noqa: E402
 from leads.core.placeholders import CAMPAIGN_NAMES  # noqa: E402
 from leads.sources import REGISTRY  # noqa: E402
 from leads.sources.pinterest import TEST_LEAD_ID, Pinterest  # noqa: E402
 
+_CONSENTS = '"consents" is a list of {"key", "text", "given": true or false, "at"}'
+
 
 class CannotPreview(Exception):
     """The lead, the routes or the keys are not usable; the text says which and what to do."""
+
+
+class _GivenConsent(msgspec.Struct):
+    key: str
+    given: bool
+    text: str = ""
+    at: Any = None
 
 
 def leads_in(file: Path, keys: Path | None) -> list[Lead]:
@@ -38,10 +51,12 @@ def leads_in(file: Path, keys: Path | None) -> list[Lead]:
 def _lead(item: Any, file: Path, keys: Path | None) -> Lead:
     answers = item.get("answers") if isinstance(item, dict) else None
     if not isinstance(answers, dict):
-        raise CannotPreview(f'{file}: a lead is an object with "answers", sealed by Pinterest or plain')
+        if isinstance(item, dict) and (read := next((RECORDS[key] for key in RECORDS if key in item), None)):
+            return read(item)
+        raise CannotPreview(f'{file}: a lead is an object with "answers", or as Pinterest, Graph or the CRM shows it')
     if "cipher_msg" in answers:
         source = Pinterest(_Keys(_json_in(keys) if keys else _local_keys()))
-        return source.open(source.wrap(item, received_at=dt.datetime.now(dt.UTC).isoformat()))
+        return source.open(source.wrap(item, received_at=dt.datetime.now(dt.UTC).isoformat()), deadline=math.inf)
     return _plain_lead(item, answers, file)
 
 
@@ -64,7 +79,37 @@ def _plain_lead(item: dict[str, Any], answers: dict[str, Any], file: Path) -> Le
         created_at=_seconds(item.get("created_at"), file),
         answers=answers,
         campaign={key: str(item[key]) for key in CAMPAIGN_NAMES if item.get(key) is not None},
+        consents=tuple(_consent(each, file) for each in _listed(item.get("consents"), file)),
+        copied=_copied(item.get("copied"), file),
     )
+
+
+def _listed(value: Any, file: Path) -> list[Any]:
+    if not isinstance(value, list | None):
+        raise CannotPreview(f"{file}: {_CONSENTS}")
+    return value or []
+
+
+def _consent(item: Any, file: Path) -> Consent:
+    try:
+        given = msgspec.convert(item, _GivenConsent)
+    except msgspec.ValidationError:
+        raise CannotPreview(f"{file}: {_CONSENTS}") from None
+    return Consent(key=given.key, text=given.text, given=given.given, at=_seconds(given.at, file))
+
+
+def _copied(item: Any, file: Path) -> CopiedNote | CopiedTask | None:
+    """A note is one by its text, a task by its title."""
+    if item is None:
+        return None
+    try:
+        if isinstance(item, dict) and "due_at" in item:
+            item = item | {"due_at": _seconds(item["due_at"], file)}
+        return msgspec.convert(item, CopiedNote if isinstance(item, dict) and "text" in item else CopiedTask)
+    except msgspec.ValidationError:
+        raise CannotPreview(
+            f'{file}: "copied" is a note, {{"text"}}, or a task, {{"title", "body", "due_at"}}'
+        ) from None
 
 
 def _seconds(value: Any, file: Path) -> float | None:

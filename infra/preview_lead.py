@@ -3,14 +3,18 @@
     python -m infra.preview_lead lead.json [--routes functions/routes.toml] [--keys keys.json] [--json]
 
 The lead is a delivery as Pinterest sends it (its key comes from --keys, in the shape of the Pinterest keys secret,
-or from the local stack that is running), or plain JSON: {"account": "…", "form": "…", "answers": {…}}, if you like
+or from the local stack that is running), a lead as Facebook's Graph shows it (with "page_id" and the "form" beside it,
+if you like), a contact as the CRM shows it, or plain JSON: {"account": "…", "form": "…", "answers": {…}}, if you like
 with source, lead_id, created_at (milliseconds since the epoch, or ISO 8601, UTC unless it says otherwise),
-campaign_name, ad_name and the like. A list of leads is shown one after the other.
+campaign_name, ad_name and the like, consents ([{"key": "sms", "text": "…", "given": true}]), and copied, for a note
+({"text": "…"}) or task ({"title": "…"}) of another CRM location. A list of leads is shown one after the other.
+National ids are masked.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 import time
@@ -22,16 +26,20 @@ from rich.console import Console
 
 from infra.lead_file import ROOT, CannotPreview, leads_in
 from leads import wiring
+from leads.core.answers import Answers
 from leads.core.errors import LeadError, Misconfigured
 from leads.core.lead import Lead
 from leads.core.ledger import Claim
+from leads.core.national_ids import is_national_id, masked
 from leads.core.plan import Plan, is_wanted, plan_for
 from leads.core.routes import RouteTable
 from leads.crm.client import Client
 from leads.flow.steps import Steps
-from leads.sources.pinterest import Pinterest
+from leads.sources import REGISTRY
 
 _SECONDS_FAR_AWAY = 3600.0
+# Shorter texts are no ids, and hiding them would hide half of the rest.
+_SHORTEST_ID = 4
 # The CRM gives a contact its id; until then a path shows this.
 _CONTACT_ID = "CONTACT_ID"
 # Sent side by side; shown in this order, tasks as the route has them.
@@ -112,8 +120,7 @@ def preview(lead: Lead, table: RouteTable, *, now: float | None = None) -> dict[
     shown = {"lead_id": lead.lead_id, "route": route.name, "location": route.location, **_NOTHING_SENT}
     if ignored := is_wanted(lead, route, table.defaults, now=now):
         return shown | {"ignored": ignored}
-    label = Pinterest.label if lead.source == Pinterest.name else lead.source
-    plan = plan_for(lead, route, table.defaults, source_label=label, now=now)
+    plan = plan_for(lead, route, table.defaults, source_label=_label(lead.source), now=now)
     if not plan.fields:
         return shown | {"problem": "no_usable_answer"}
     wire = Unsent(plan)
@@ -122,7 +129,34 @@ def preview(lead: Lead, table: RouteTable, *, now: float | None = None) -> dict[
     taken = steps.take(plan, Claim(key="", owner=""), deadline=time.time() + _SECONDS_FAR_AWAY)
     if taken.failure is not None:
         raise CannotPreview(f"The lead {lead.lead_id} could not be shown: {taken.failure}")
-    return shown | {"requests": sorted(wire.requests, key=lambda request: _place(request, plan))}
+    requests = sorted(wire.requests, key=lambda request: _place(request, plan))
+    return shown | {"requests": _without(_national_ids(lead), requests)}
+
+
+def _label(source: str) -> str:
+    module, _, kind = REGISTRY[source].partition(":")
+    label: str = getattr(importlib.import_module(module), kind).label
+    return label
+
+
+def _national_ids(lead: Lead) -> dict[str, str]:
+    """What must not be shown: the text of an answer → the same masked. The longest first, as one may hold another."""
+    answers = Answers(lead.answers)
+    ids = [key for key, _ in answers.items() if is_national_id(key)]
+    texts = {text for key in ids for text in (answers.text(key), *answers.values(key))}
+    return {text: masked(text) for text in sorted(texts, key=len, reverse=True) if len(text) >= _SHORTEST_ID}
+
+
+def _without(secrets: Mapping[str, str], value: Any) -> Any:
+    """Any JSON value with every secret in its texts masked."""
+    if isinstance(value, str):
+        for secret, mask in secrets.items():
+            value = value.replace(secret, mask)
+    elif isinstance(value, list):
+        return [_without(secrets, item) for item in value]
+    elif isinstance(value, dict):
+        return {key: _without(secrets, item) for key, item in value.items()}
+    return value
 
 
 def _place(request: Mapping[str, Any], plan: Plan) -> tuple[int, int]:

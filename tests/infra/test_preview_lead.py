@@ -12,6 +12,7 @@ from infra.lead_file import CannotPreview, leads_in
 from infra.preview_lead import main, preview
 from leads.core.lead import Lead
 from leads.core.routes import RouteTable, parse_routes
+from leads.sources import REGISTRY
 from tests.leads_made import ACCOUNT, KEY, keys_secret, lead
 
 LOCATION = "ve9EPM428h8vShlRW1KT"
@@ -83,6 +84,55 @@ class TestWhatItShows:
             shown = preview(ada(tmp_path, **changes), routes, now=NOW)
             assert (shown["problem"], shown["ignored"], shown["requests"]) == (*reason, [])
 
+    def test_consents_and_what_follows_from_them(self, tmp_path):
+        """With when they were given, and the channels on which nobody may write or call."""
+        consents = [
+            {"key": "sms", "text": "You may send me text messages.", "given": False},
+            {"key": "email", "text": "You may send me e-mails.", "given": True, "at": "2026-11-20T09:30:00Z"},
+        ]
+        routes = table('[[routes.dnd_rules]]\nwhen = { answer = "consent:sms", not = "yes" }\nchannels = ["SMS"]')
+        shown = preview(ada(tmp_path, consents=consents), routes, now=NOW)
+        assert bodies(shown, "/upsert")[0]["dndSettings"] == {"SMS": {"status": "active"}}
+        assert (
+            "Consent:\nnot given: You may send me text messages.\n"
+            "given 2026-11-20 09:30 UTC: You may send me e-mails.\n"
+        ) in bodies(shown, "/notes")[0]["body"]
+
+    def test_national_ids_are_masked_wherever_they_would_go(self, tmp_path):
+        """The screen of whoever writes routes is no place for them; the rest stays readable."""
+        answers = ADA | {"ID_CPF": "123.456.789-09", "ID_AR_DNI": ["1", "30123456"]}
+        routes = table(
+            'note = "{answers}"\n[routes.custom_fields]\n"contact.cpf" = "ID_CPF"\n'
+            '[[routes.tasks]]\ntitle = "Check {ID_CPF}"'
+        )
+        text = json.dumps(preview(ada(tmp_path, answers=answers), routes, now=NOW)["requests"])
+        assert "456" not in text
+        assert text.count("************09") == 3
+        assert "******56" in text
+        assert "over 10" in text
+
+    def test_records_of_another_location_with_their_notes_and_tasks(self, tmp_path):
+        """As they would arrive, each by itself; what the route does not copy is told as ignored."""
+        routes = table('copies = ["contacts", "notes", "tasks"]\ntags = ["{TAGS}"]')
+        record = {"source": "leadconnector", "account": "other", "answers": ADA | {"TAGS": ["vip", "hot"]}}
+        [contact] = plain(tmp_path, record | {"form": "contacts"})
+        assert bodies(preview(contact, routes, now=NOW), "/tags") == [{"tags": ["vip", "hot"]}]
+        [note] = plain(tmp_path, record | {"form": "notes", "lead_id": "note-1", "copied": {"text": "Called."}})
+        assert bodies(preview(note, routes, now=NOW), "/notes") == [
+            {"body": "Called.\n\nlead ref: leadconnector/note-1"}
+        ]
+        copied = {"title": "Send offer", "due_at": "2026-11-22T09:00:00Z", "completed": True}
+        [task] = plain(tmp_path, record | {"form": "tasks", "copied": copied})
+        [sent] = bodies(preview(task, routes, now=NOW), "/tasks")
+        assert (sent["title"], sent["dueDate"], sent["completed"]) == ("Send offer", "2026-11-22T09:00:00.000Z", True)
+        assert preview(task, table('copies = ["contacts"]'), now=NOW)["ignored"] == "not_copied"
+
+    @pytest.mark.parametrize("source", REGISTRY)
+    def test_a_lead_of_any_source_under_the_name_of_the_source(self, source, tmp_path):
+        """As the contact would say where it came from."""
+        shown = preview(ada(tmp_path, source=source), table(), now=NOW)
+        assert bodies(shown, "/upsert")[0]["source"] not in ("", source)
+
     def test_nothing_is_sent(self, tmp_path, monkeypatch):
         """No connection is opened, to nobody."""
 
@@ -108,16 +158,55 @@ class TestWhatItReads:
         with pytest.raises(CannotPreview, match="--keys"):
             plain(tmp_path, lead())
 
+    def test_a_lead_of_graph_in_the_words_of_its_form(self, tmp_path):
+        """As `GET /{lead}` shows it, with the form beside it."""
+        form = {
+            "name": "Kitchens",
+            "questions": [
+                {"key": "mail", "type": "WORK_EMAIL", "label": "Work e-mail"},
+                {"key": "b", "type": "CUSTOM", "label": "Budget?", "options": [{"key": "k1", "value": "over 10"}]},
+            ],
+            "legal_content": {"custom_disclaimer": {"checkboxes": [{"key": "sms", "text": "You may text me."}]}},
+        }
+        item = {
+            "id": "99", "page_id": 555, "form_id": "777", "created_time": "2026-11-20T09:30:00+0000", "form": form,
+            "field_data": [{"name": "mail", "values": ["ada@example.com"]}, {"name": "b", "values": ["k1"]}],
+            "custom_disclaimer_responses": [{"checkbox_key": "sms", "is_checked": ""}], "is_organic": True,
+        }  # fmt: skip
+        [found] = plain(tmp_path, item)
+        assert (found.source, found.account, found.form, found.lead_id) == ("facebook", "555", "777", "99")
+        [note] = bodies(preview(found, table(), now=NOW), "/notes")
+        assert "Form: Kitchens (777)\nOrganic: yes\nLeft: 2026-11-20 09:30 UTC\n\n" in note["body"]
+        assert "Budget?: over 10\n\nConsent:\nnot given: You may text me.\n" in note["body"]
+
+    def test_a_contact_of_the_crm(self, tmp_path):
+        """As `GET /contacts/{id}` shows it, or a webhook."""
+        record = {
+            "id": "c1", "locationId": "other", "firstName": "Ada", "email": "ada@example.com", "tags": ["vip"],
+            "dateAdded": "2026-11-20T09:30:00.000Z",
+        }  # fmt: skip
+        [found] = plain(tmp_path, record)
+        assert (found.source, found.account, found.form, found.lead_id) == ("leadconnector", "other", "contacts", "c1")
+        shown = preview(found, table('tags = ["{TAGS}"]'), now=NOW)
+        assert bodies(shown, "/upsert")[0]["firstName"] == "Ada"
+        assert bodies(shown, "/tags") == [{"tags": ["vip"]}]
+
     @pytest.mark.parametrize(
         ("content", "said"),
         [
             ("{", "is not JSON"),
             ("[]", "there is no lead in it"),
             ("[1]", 'an object with "answers"'),
+            ('{"questions": []}', 'an object with "answers"'),
             ('{"answers": ["Ada"]}', 'an object with "answers"'),
             ('{"answers": {}, "source": "nobody"}', "unknown source 'nobody'; there is pinterest"),
             ('{"answers": {}, "created_at": "yesterday"}', "created_at is milliseconds"),
             ('{"answers": {}, "created_at": []}', "created_at is milliseconds"),
+            ('{"answers": {}, "consents": {"sms": true}}', '"consents" is a list of'),
+            ('{"answers": {}, "consents": [{"key": "sms"}]}', '"consents" is a list of'),
+            ('{"answers": {}, "consents": [{"key": "sms", "given": "yes"}]}', '"consents" is a list of'),
+            ('{"answers": {}, "copied": "Hello"}', '"copied" is a note'),
+            ('{"answers": {}, "copied": {"title": 5}}', '"copied" is a note'),
         ],
     )
     def test_an_unusable_file_is_named_with_what_is_wrong(self, tmp_path, content, said):

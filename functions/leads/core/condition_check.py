@@ -1,4 +1,4 @@
-"""What a condition of the right shape may still have wrong."""
+"""What conditions of the right shape may still have wrong."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from leads.core.conditions import pattern
+from leads.core.lead_values import CONSENT
 from leads.core.routes import Comparison, Condition, Texts
 from leads.core.wording import clip
 
@@ -15,11 +16,21 @@ Fault = tuple[str, str]
 _COMPARISONS = "write one of equals, is_in, matches, is_empty, not beside `answer`"
 
 
+def of_when(key: str, when: Condition | list[Condition]) -> Iterator[Fault]:
+    """Every mistake in the condition or conditions of a rule that stand under `key`."""
+    if when == []:
+        yield key, "is an empty list; write at least one condition"
+    for place, condition in enumerate(when if isinstance(when, list) else [when], start=1):
+        yield from of_condition(f"{key}[{place}]" if isinstance(when, list) else key, condition)
+
+
 def of_condition(key: str, condition: Condition) -> Iterator[Fault]:
     """Every mistake in a condition that stands under `key`."""
     answer = condition.answer.strip()
     if not answer:
         yield f"{key}.answer", 'is empty; write the key of an answer, such as "COUNTRY"'
+    elif answer == CONSENT:
+        yield f"{key}.answer", f'names no consent; write its key behind the colon, such as "{CONSENT}sms"'
     elif answer.startswith("{") and answer.endswith("}"):
         yield f"{key}.answer", f"is the key of an answer, without braces: `{clip(answer[1:-1].strip())}`"
     unwanted = condition.not_

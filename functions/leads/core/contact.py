@@ -96,8 +96,9 @@ def _gender(value: str, _: Locale) -> str | None:
     return _GENDERS.get(value.casefold())
 
 
-# Pinterest's question types (Ads API, LeadFormQuestionType). AGE, PREFERRED_CONTACT_METHOD and custom
-# questions have no field of their own in the CRM; they are in the note.
+# Pinterest's question types (Ads API, LeadFormQuestionType), which every source uses for the same questions, then
+# what only others ask for. Of several questions for one field the first whose answer can be used fills it. AGE,
+# PREFERRED_CONTACT_METHOD and custom questions have no field of their own in the CRM; they are in the note.
 DEFAULT_MAPPING: Mapping[str, tuple[str, Converter]] = {
     "FULL_NAME": ("name", _text),
     "FIRST_NAME": ("firstName", _text),
@@ -111,9 +112,17 @@ DEFAULT_MAPPING: Mapping[str, tuple[str, Converter]] = {
     "COUNTRY": ("country", _country),
     "DATE_OF_BIRTH": ("dateOfBirth", _birth_date),
     "GENDER": ("gender", _gender),
+    "COMPANY_NAME": ("companyName", _text),
+    "WEBSITE": ("website", _text),
+    "TIMEZONE": ("timezone", _text),
+    "WORK_EMAIL": ("email", _email),
+    "WORK_PHONE_NUMBER": ("phone", _phone),
+    "WHATSAPP_NUMBER": ("phone", _phone),
+    "USER_PROVIDED_PHONE_NUMBER": ("phone", _phone),
 }
 
 _CONVERTERS: Mapping[str, Converter] = dict(DEFAULT_MAPPING.values())
+_RANK = {key: rank for rank, key in enumerate(DEFAULT_MAPPING)}
 # Fields that keep an answer in other words than the person's, and nothing less.
 _REWORDED = frozenset(("country", "dateOfBirth", "gender"))
 
@@ -128,10 +137,11 @@ def contact_from(
 
     A value that cannot be used is left out and its key listed in `unused`; it never stops the lead.
     """
-    standard = {DEFAULT_MAPPING[key][0]: Given(text, (key,)) for key, text in answers.items() if key in DEFAULT_MAPPING}
+    given = given or {}
+    standard = _standard(answers)
     sources = {
-        field: [source[field] for source in (given or {}, standard) if field in source]
-        for field in {**(given or {}), **standard}
+        field: [*([given[field]] if field in given else ()), *standard.get(field, ())]
+        for field in {**given, **standard}
     }
     locale = Locale((phone_region,), today)
     homes = (_value("country", source, locale) for source in sources.get("country", ()))
@@ -156,6 +166,17 @@ def contact_from(
     return Contact(
         fields=fields, unused=tuple(key for key, _ in answers.items() if key not in used), converted=converted
     )
+
+
+def _standard(answers: Answers) -> dict[str, list[Given]]:
+    """Contact field → the answers to its standard questions, the one that comes first in the mapping first."""
+    found: dict[str, list[Given]] = {}
+    for key, text in answers.items():
+        if key in DEFAULT_MAPPING:
+            found.setdefault(DEFAULT_MAPPING[key][0], []).append(Given(text, (key,)))
+    for each in found.values():
+        each.sort(key=lambda one: _RANK[one.keys[0]])
+    return found
 
 
 def is_email(text: str) -> bool:

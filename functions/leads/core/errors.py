@@ -66,6 +66,10 @@ class Undeliverable(LeadError):
         self.fields = fields
 
 
+class Unwanted(LeadError):
+    """There is nothing to deliver, and nothing wrong: our own writing come back, or a record that is gone again."""
+
+
 class Misconfigured(Exception):
     """The deployment itself is wrong; outside the tree above so that no fate can hide it.
 

@@ -17,6 +17,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     raw: the platform's own JSON value, unchanged; what the queue keeps.
     seal: hex hash of the part that cannot be forged (Pinterest: nonce and tag), "" when there is none.
     received_at: ISO 8601 UTC time at which we first saw it.
+    content: what came along in the clear, or was fetched already; it stays in memory and is never stored or logged.
     """
 
     source: str
@@ -26,6 +27,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str
     seal: str = ""
     is_test: bool = False
+    content: Any = None
 
     @property
     def ledger_key(self) -> str:
@@ -34,12 +36,40 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.source}#{self.account}#{own}"
 
 
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person was asked to agree to, and whether they did; at: seconds since the epoch, None when not told."""
+
+    key: str
+    text: str
+    given: bool
+    at: float | None = None
+
+
+class CopiedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """A note somebody wrote in another CRM location."""
+
+    text: str
+
+
+class CopiedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task somebody made in another CRM location; due_at: seconds since the epoch, None when there is no date."""
+
+    title: str
+    body: str = ""
+    due_at: float | None = None
+    completed: bool = False
+
+
 class Lead(msgspec.Struct, frozen=True, kw_only=True):
     """What a person left: `answers` maps the platform's question key to any JSON value.
 
     created_at: seconds since the epoch at which the person left it, None when the platform did not say.
     account, form: taken from the key that opened the lead where the platform authenticates nothing else.
     campaign: what the platform told about where the lead came from (campaign, ad group, ad: ids and names).
+    revision: which state of a record that may change again this is, "" for what is left once and for all.
+    copied: a note or task to be copied to the contact, instead of what a route makes of a lead.
+    contact_key: ledger key of the contact that `copied` or `removes` belongs to.
+    removes: ledger key of the copied note or task that is to be removed again.
     """
 
     source: str
@@ -52,6 +82,11 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float | None
     answers: dict[str, Any]
     campaign: dict[str, str] = {}
+    consents: tuple[Consent, ...] = ()
+    revision: str = ""
+    copied: CopiedNote | CopiedTask | None = None
+    contact_key: str = ""
+    removes: str = ""
 
 
 def plain_id(value: Any) -> str:

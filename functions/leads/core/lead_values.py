@@ -10,13 +10,33 @@ from leads.core.contact_fields import snake
 from leads.core.lead import Lead
 from leads.core.placeholders import ANSWER, CAMPAIGN_NAMES, names_in, value_of
 
+CONSENT = "consent:"
 
-def values_of(lead: Lead, answers: Answers, *, route: str, reference: str) -> dict[str, str]:
+
+def consents_of(lead: Lead) -> dict[str, str]:
+    """What was agreed to as answers: `consent:<key>` → yes or no. Of two with one key both must have been given."""
+    found: dict[str, str] = {}
+    for consent in lead.consents:
+        key = CONSENT + text_of(consent.key)
+        found[key] = "yes" if consent.given and found.get(key) != "no" else "no"
+    return found
+
+
+def with_consents(lead: Lead, answers: Answers) -> Answers:
+    """The answers as rules see them: with the consents, for which no question of the same name can pass."""
+    if not lead.consents:
+        return answers
+    consents = consents_of(lead)
+    return Answers(consents | {key: value for key, value in lead.answers.items() if key not in consents})
+
+
+def values_of(lead: Lead, answers: Answers, ruled: Answers, *, route: str, reference: str) -> dict[str, str]:
     """Placeholder → text: every answer by its key, then whatever is known of lead and campaign.
 
-    A name of ours comes before a question of that name, which is still there as `answer:<key>`.
+    ruled: see with_consents. A name of ours comes before a question of that name, which is still there as
+    `answer:<key>`.
     """
-    texts = dict(answers.items())
+    texts = dict(ruled.items())
     known = {
         "source": lead.source,
         "account": lead.account,
@@ -26,6 +46,7 @@ def values_of(lead: Lead, answers: Answers, *, route: str, reference: str) -> di
         "created_at": note.moment(lead.created_at),
         "route": route,
         "answers": note.answer_list(answers.items(), note.paragraphs(lead.answers)),
+        "consents": note.consent_list(lead.consents),
         **{name: text_of(lead.campaign.get(name)) for name in CAMPAIGN_NAMES},
     }
     return texts | {f"{ANSWER}{key}": text for key, text in texts.items()} | _non_empty(known)

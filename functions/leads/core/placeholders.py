@@ -10,8 +10,11 @@ from leads.core.contact_fields import CONTACT_FIELDS, snake
 
 ANSWER = "answer:"
 LEAD_NAMES = ("source", "account", "form", "lead_id", "lead_ref", "created_at", "route")
-CAMPAIGN_NAMES = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name")
-NAMES = (*LEAD_NAMES, *CAMPAIGN_NAMES, "answers", *(snake(field) for field in CONTACT_FIELDS))
+CAMPAIGN_NAMES = (
+    *("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name"),
+    *("form_name", "platform", "is_organic"),
+)
+NAMES = (*LEAD_NAMES, *CAMPAIGN_NAMES, "answers", "consents", *(snake(field) for field in CONTACT_FIELDS))
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # What looks like one of our names and not like a question.
@@ -55,6 +58,12 @@ def names_in(template: str) -> tuple[str, ...]:
     """The names in a template's placeholders, each once, in order; `answer:` stays before an answer's key."""
     found = (token[1].strip() for token in _TOKEN.finditer(template) if token[1] is not None)
     return tuple(dict.fromkeys(name for name in found if name))
+
+
+def only_name(template: str) -> str:
+    """The name in the one placeholder that the template consists of, "" when there is anything else in it."""
+    token = _TOKEN.fullmatch(template.strip())
+    return (token[1] or "").strip() if token else ""
 
 
 def check(template: str) -> None:

@@ -19,6 +19,7 @@ _CALLED: Mapping[str, str] = {
     "dateOfBirth": "date of birth",
     "assignedTo": "owner",
     "companyName": "company",
+    "dndSettings": "do-not-disturb settings",
 }
 # Never shown by the API: the schemas of its answers have no such property.
 _NEVER_ECHOED = frozenset({"gender"})
@@ -85,6 +86,28 @@ def custom_remarks(sent: Sequence[tuple[Definition, Value]], echo: Mapping[str, 
         for definition, value in sent
         if not _same_value(value, stored.get(definition.id))
     )
+
+
+def has_all(
+    fields: Mapping[str, str],
+    custom: Sequence[tuple[Definition, Value]],
+    dnd: Sequence[str],
+    contact: Mapping[str, Any],
+) -> bool:
+    """Whether a contact, in the CRM's words, shows all of these values; those that it never shows are not asked for.
+
+    dnd: channels on which the person is not to be disturbed.
+    """
+    if not all(_same(name, value, contact) for name, value in fields.items() if name not in _NEVER_ECHOED):
+        return False
+    return set(dnd) <= set(quiet_channels(contact)) and not custom_remarks(custom, contact)
+
+
+def quiet_channels(contact: Mapping[str, Any]) -> tuple[str, ...]:
+    """The channels on which a contact, in the CRM's words, is not to be disturbed."""
+    settings = contact.get("dndSettings")
+    entries = settings.items() if isinstance(settings, dict) else ()
+    return tuple(name for name, entry in entries if isinstance(entry, dict) and entry.get("status") == "active")
 
 
 def field_refused(name: str) -> Remark:

@@ -13,6 +13,11 @@ from leads.core.lead import Lead
 
 Texts = str | list[str]
 
+# Sources that are the CRM itself: another of its locations, which the account names.
+CRM_SOURCES = frozenset({"leadconnector"})
+# What of such a location can be copied, by the name that its records have as a lead's `form`.
+COPIES = ("contacts", "notes", "tasks")
+
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 _DUE_IN = re.compile(r"([0-9]{1,6})\s*([mhd])")
 
@@ -22,10 +27,12 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     phone_region: ISO-2 region of numbers without a country code.
     stage_as: where a stage is kept, `tag:<prefix>` (one tag of that prefix at a time) or `custom_field:<id or key>`.
+    export_columns: header of a Pinterest export's column → what it holds, where that is not recognised by itself.
     """
 
     phone_region: str = "US"
     stage_as: str = "tag:stage: "
+    export_columns: dict[str, str] = {}
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +61,13 @@ class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tags: list[str]
 
 
+class DndRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Channels (see core/dnd.py) on which a person is not to be disturbed when every condition holds."""
+
+    when: Condition | list[Condition]
+    channels: list[str]
+
+
 class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A task for somebody. title, body: templates; due_in: see due_seconds; assigned_to: "" is the contact's owner."""
 
@@ -70,6 +84,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tags, note, fields, custom_fields and the texts of tasks are templates, see core/placeholders.py.
     fields: the API's name of a contact field → answer key, or a template when there is a brace in it.
     custom_fields: id or key → likewise. note: None is the default note.
+    stage_from: where a lead of another CRM location tells its stage, see core/lifecycle.py; stages: its name → ours,
+    {} takes it as it is. copies: what is taken over of another CRM location.
     """
 
     name: str
@@ -81,13 +97,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     only_if: list[Condition] = []
     tests: Literal["tag", "deliver", "ignore"] = "tag"
     stage: str = ""
+    stage_from: str = ""
+    stages: dict[str, str] = {}
     tags: list[str] = []
     assign: Texts = []
     note: str | None = None
     fields: dict[str, str] = {}
     custom_fields: dict[str, str] = {}
     tag_rules: list[TagRule] = []
+    dnd_rules: list[DndRule] = []
     tasks: list[Task] = []
+    copies: list[str] = msgspec.field(default_factory=lambda: [*COPIES])
 
     def takes(self, lead: Lead) -> bool:
         """Whether every key that the rule names agrees with the lead; a campaign goes by id or by name."""

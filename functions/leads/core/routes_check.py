@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from leads.core import placeholders
 from leads.core.condition_check import Fault, of_condition
 from leads.core.contact_fields import CONTACT_FIELDS, snake
 from leads.core.countries import country_code
 from leads.core.routes import Defaults, Route, RouteTable, Task, Texts, due_seconds
+from leads.core.rule_check import of_rules, of_tags, of_template
 from leads.core.wording import clip, did_you_mean, nearest, where
 
 _API_NAMES = {name: field for field in CONTACT_FIELDS for name in (field, snake(field))}
@@ -76,24 +76,16 @@ def _of_route(route: Route) -> Iterator[Fault]:
         yield from of_condition(f"only_if[{number}]", condition)
     if "{" in route.stage or "}" in route.stage:
         yield "stage", "is the same for every lead of the route, so it takes no placeholder"
-    yield from _of_tags("tags", route.tags)
+    yield from of_tags("tags", route.tags)
     if isinstance(route.assign, list) and not all(user.strip() for user in route.assign):
         yield "assign", "holds an empty text; name user ids, or write [] for nobody"
-    yield from _of_template("note", route.note or "")
+    yield from of_template("note", route.note or "")
     yield from _of_fields(route)
     for name, value in route.custom_fields.items():
         if not name.strip():
             yield "custom_fields", "holds an empty key; name the custom field by its id or key"
         yield from _of_mapping(f'custom_fields."{clip(name)}"', value)
-    for number, rule in enumerate(route.tag_rules, start=1):
-        here, many = f"tag_rules[{number}]", isinstance(rule.when, list)
-        if rule.when == []:
-            yield f"{here}.when", "is an empty list; write at least one condition"
-        for place, condition in enumerate(rule.when if isinstance(rule.when, list) else [rule.when], start=1):
-            yield from of_condition(f"{here}.when[{place}]" if many else f"{here}.when", condition)
-        if not rule.tags:
-            yield f"{here}.tags", "is an empty list, so the rule does nothing; name at least one tag"
-        yield from _of_tags(f"{here}.tags", rule.tags)
+    yield from of_rules(route)
     for number, task in enumerate(route.tasks, start=1):
         yield from _of_task(f"tasks[{number}]", task)
 
@@ -111,13 +103,9 @@ def _of_matching(route: Route) -> Iterator[Fault]:
     for source in route.source if isinstance(route.source, list) else [route.source]:
         if source and source not in _SOURCES and (name := nearest(source, _SOURCES)):
             yield "source", f"is `{clip(source)}`, which sends no leads; did you mean `{name}`?"
-
-
-def _of_tags(key: str, tags: list[str]) -> Iterator[Fault]:
-    for number, tag in enumerate(tags, start=1):
-        if not tag.strip():
-            yield f"{key}[{number}]", "is empty; write a tag or remove it"
-        yield from _of_template(f"{key}[{number}]", tag)
+    accounts = route.account if isinstance(route.account, list) else [route.account]
+    if route.location in accounts:
+        yield "account", "is the location that the route delivers to; nothing is copied to where it is from"
 
 
 def _of_fields(route: Route) -> Iterator[Fault]:
@@ -143,24 +131,17 @@ def _of_fields(route: Route) -> Iterator[Fault]:
 def _of_mapping(key: str, value: str) -> Iterator[Fault]:
     if not value.strip():
         yield key, "is empty; write the key of an answer or a template"
-    yield from _of_template(key, value)
+    yield from of_template(key, value)
 
 
 def _of_task(key: str, task: Task) -> Iterator[Fault]:
     if not task.title.strip():
         yield f"{key}.title", "is empty; every task needs a title"
-    yield from _of_template(f"{key}.title", task.title)
-    yield from _of_template(f"{key}.body", task.body)
+    yield from of_template(f"{key}.title", task.title)
+    yield from of_template(f"{key}.body", task.body)
     try:
         due_seconds(task.due_in)
     except ValueError:
         yield f"{key}.due_in", f"is `{clip(task.due_in)}`; write minutes, hours or days, such as 90m, 2h or 3d"
     if "{" in task.assigned_to or re.search(r"\s", task.assigned_to.strip()):
         yield f"{key}.assigned_to", "is the id of one CRM user; leave it out for whoever the lead is assigned to"
-
-
-def _of_template(key: str, template: str) -> Iterator[Fault]:
-    try:
-        placeholders.check(template)
-    except ValueError as error:
-        yield key, f"has a faulty placeholder: {' '.join(str(error).split())}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from leads.core.routes import Comparison, Condition, Defaults, Route, RouteTable, TagRule, Task
+from leads.core.routes import Comparison, Condition, Defaults, DndRule, Route, RouteTable, TagRule, Task
 from leads.core.wording import clip, did_you_mean, where
 
 _LATER = ("actions", "conversions")
@@ -22,6 +22,7 @@ _SHAPES: dict[str, Any] = {
     "when": Condition,
     "not": Comparison,
     "tag_rules": TagRule,
+    "dnd_rules": DndRule,
     "tasks": Task,
 }
 _TEXT = "a text in quotes"
@@ -38,9 +39,13 @@ _WANTED = {
     "assign": _TEXT_OR_TEXTS,
     "tags": _TEXTS,
     "is_in": _TEXTS,
+    "channels": 'a list of channels, such as ["SMS", "Call"]',
+    "copies": 'a list, such as ["contacts", "notes"]',
+    "stages": "a table [routes.stages], with one bracket",
     "is_empty": "true or false",
     "not": 'true, a text, a list of texts, or a comparison such as { equals = "no" }',
     "phone_region": 'two capital letters in quotes, such as "US"',
+    "export_columns": "a table [defaults.export_columns], with one bracket",
     "due_in": 'minutes, hours or days in quotes, such as "90m", "2h" or "3d"',
     "tests": 'one of "tag", "deliver", "ignore"',
     "only_if": f"a list of conditions; put brackets around it: [{_CONDITION.partition('as ')[2]}]",
@@ -48,6 +53,7 @@ _WANTED = {
     "fields": "a table [routes.fields], with one bracket",
     "custom_fields": "a table [routes.custom_fields], with one bracket",
     "tag_rules": "one [[routes.tag_rules]], with two brackets, for each rule",
+    "dnd_rules": "one [[routes.dnd_rules]], with two brackets, for each rule",
     "tasks": "one [[routes.tasks]], with two brackets, for each task",
 }
 _WANTED_ITEM = {
@@ -55,6 +61,7 @@ _WANTED_ITEM = {
     "only_if": _CONDITION,
     "when": _CONDITION,
     "tag_rules": "a table, written as [[routes.tag_rules]]",
+    "dnd_rules": "a table, written as [[routes.dnd_rules]]",
     "tasks": "a table, written as [[routes.tasks]]",
 }
 

@@ -7,7 +7,6 @@ update-contact, Version 2021-07-28.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ from leads.core.errors import TryAgain, Undeliverable
 from leads.crm.client import Client
 from leads.crm.contact_record import record_of
 from leads.crm.fates import CONTACT_EXISTS, REJECTED, AlreadyExists, is_gone
-from leads.crm.wish import CUSTOM_FIELDS, OWNED, UPDATE_FIELDS, UPSERT_FIELDS, CustomValue, Wish
+from leads.crm.wish import CUSTOM_FIELDS, DND_SETTINGS, OWNED, UPDATE_FIELDS, UPSERT_FIELDS, CustomValue, Wish
 
 # Of the two by which the API knows people: the other one, "" where it was not said which.
 _OTHER = {"email": "phone", "phone": "email", "": ""}
@@ -75,22 +74,24 @@ class Contacts:
         fields: Mapping[str, str],
         custom_fields: Sequence[tuple[str, CustomValue]] = (),
         *,
+        dnd: Sequence[str] = (),
         deadline: float,
     ) -> ContactRecord:
         """Creates the contact, or updates the one that has its e-mail or phone.
 
         fields: contact field → text; only UPSERT_FIELDS are sent, and nothing empty. custom_fields: definition id
-        and value. deadline: epoch seconds.
+        and value. dnd: channels, as the API spells them, on which the person is not to be disturbed; the others stay
+        as they are. deadline: epoch seconds.
 
         A refusal that names fields is answered with a second try without them; one that names none, and a second
-        one, with a last try of nothing but name, e-mail and phone. Where that is of no use, too, a contact that is
+        one, with a last try of nothing but name, e-mail, phone and dnd. Where that is of no use, too, a contact that is
         there takes the lead with nothing written: some refused calls have created it all the same
         (https://github.com/GoHighLevel/highlevel-api-docs/issues/64). `refused` says what was left out.
 
         Raises TryAgain or Undeliverable by the table of fates.
         """
         custom = tuple((field_id, value) for field_id, value in custom_fields if value not in ("", [], None))
-        wish = Wish(_allowed(fields), custom)
+        wish = Wish(_allowed(fields), custom, tuple(dnd))
         try:
             return self._write(location_id, wish, deadline)
         except Undeliverable as error:
@@ -102,6 +103,40 @@ class Contacts:
             failed.ambiguous = True
             raise
 
+    def update(
+        self,
+        location_id: str,
+        contact_id: str,
+        fields: Mapping[str, str],
+        custom_fields: Sequence[tuple[str, CustomValue]] = (),
+        *,
+        dnd: Sequence[str] = (),
+        deadline: float,
+    ) -> ContactRecord:
+        """Changes the contact with this id, whatever its e-mail and phone were; parameters as for upsert.
+
+        An e-mail or phone that belongs to another contact is left out, and so is what a refusal names; `refused` says
+        what. Raises TryAgain or Undeliverable by the table of fates.
+        """
+        custom = tuple((field_id, value) for field_id, value in custom_fields if value not in ("", [], None))
+        wish = Wish(_allowed(fields), custom, tuple(dnd)).only(UPDATE_FIELDS)
+        sent, other_id, other_field = wish, "", ""
+        for rest_of in (_after_refusal, _least_after_refusal):
+            try:
+                written = self._update(location_id, contact_id, sent, deadline)
+                break
+            except Undeliverable as refusal:
+                if isinstance(refusal, AlreadyExists):
+                    other_id, other_field = refusal.contact_id, refusal.matching
+                rest = rest_of(sent, _curable(refusal))
+                if rest == sent or not rest.names():
+                    raise
+                sent = rest
+        else:
+            written = self._update(location_id, contact_id, sent, deadline)
+        left_out = wish.missing_in(sent)
+        return msgspec.structs.replace(written, refused=left_out, other_contact_id=other_id, other_field=other_field)
+
     def _cured(self, location_id: str, wish: Wish, refusal: Undeliverable, deadline: float) -> ContactRecord:
         """The contact, after the whole wish was refused: two tries with less of it, then whoever is there."""
         tried, found = wish, None
@@ -109,6 +144,9 @@ class Contacts:
             rest = tried.without(refusal.fields)
             if is_last or rest == tried:
                 rest = rest.least()
+            if rest == tried:
+                # The channels are the last to be given up, but no reason to lose the lead.
+                rest = rest.without((DND_SETTINGS,))
             if rest == tried or refusal.reason == CONTACT_EXISTS or not rest.describes_somebody():
                 break
             # Without e-mail and phone another try would make a second contact beside one that was made anyway.
@@ -153,8 +191,9 @@ class Contacts:
         try:
             answer = self._client.call(
                 "POST", "contacts", "upsert",
-                location_id=location_id, deadline=deadline, body={"locationId": location_id, **self._body(wish)},
-                known_fields=UPSERT_FIELDS | {CUSTOM_FIELDS},
+                location_id=location_id, deadline=deadline,
+                body={"locationId": location_id, **wish.body(self._custom_value_key)},
+                known_fields=UPSERT_FIELDS | {CUSTOM_FIELDS, DND_SETTINGS},
             )  # fmt: skip
         except AlreadyExists as found:
             return self._update_existing(location_id, found, wish, deadline)
@@ -192,8 +231,8 @@ class Contacts:
     def _update(self, location_id: str, contact_id: str, wish: Wish, deadline: float) -> ContactRecord:
         answer = self._client.call(
             "PUT", "contacts", contact_id,
-            location_id=location_id, deadline=deadline, body=self._body(wish),
-            known_fields=UPDATE_FIELDS | {CUSTOM_FIELDS},
+            location_id=location_id, deadline=deadline, body=wish.body(self._custom_value_key),
+            known_fields=UPDATE_FIELDS | {CUSTOM_FIELDS, DND_SETTINGS},
         )  # fmt: skip
         contact = answer.body.get("contact")
         echo = contact if isinstance(contact, dict) else {}
@@ -201,16 +240,24 @@ class Contacts:
         written = record_of({**echo, "id": contact_id}, trace_id=answer.trace_id)
         return msgspec.structs.replace(written, echo=echo)
 
-    def _body(self, wish: Wish) -> dict[str, Any]:
-        values = [{"id": field_id, self._custom_value_key: value} for field_id, value in wish.custom]
-        return {**wish.fields, **({CUSTOM_FIELDS: values} if values else {})}
-
 
 def _curable(error: Undeliverable) -> Undeliverable:
     """The error, if it is about what was sent; raises it, if it is not."""
     if error.reason not in (REJECTED, CONTACT_EXISTS):
         raise error
     return error
+
+
+def _after_refusal(sent: Wish, refusal: Undeliverable) -> Wish:
+    """What is left to try of a change, as far as the refusal tells what was wrong."""
+    if isinstance(refusal, AlreadyExists):
+        return sent.without((refusal.matching,) if refusal.matching else ("email", "phone"))
+    return sent.without(refusal.fields) if refusal.fields else sent.least()
+
+
+def _least_after_refusal(sent: Wish, refusal: Undeliverable) -> Wish:
+    rest = _after_refusal(sent, refusal)
+    return rest if isinstance(refusal, AlreadyExists) else rest.least()
 
 
 def _allowed(fields: Mapping[str, str]) -> dict[str, str]:

@@ -40,6 +40,13 @@ class TestQuestionTypes:
             ("COUNTRY", "GB", "country", "GB"),
             ("DATE_OF_BIRTH", "10 December 1915", "dateOfBirth", "1915-12-10"),
             ("GENDER", "Female", "gender", "female"),
+            ("COMPANY_NAME", "Analytical Engines", "companyName", "Analytical Engines"),
+            ("WEBSITE", "example.com/ada", "website", "example.com/ada"),
+            ("TIMEZONE", "Europe/London", "timezone", "Europe/London"),
+            ("WORK_EMAIL", "ada@work.example", "email", "ada@work.example"),
+            ("WORK_PHONE_NUMBER", "(212) 555-0123", "phone", "+12125550123"),
+            ("WHATSAPP_NUMBER", "+44 20 7946 0958", "phone", "+442079460958"),
+            ("USER_PROVIDED_PHONE_NUMBER", "212 555 0123", "phone", "+12125550123"),
         ],
     )
     def test_becomes_a_field(self, question: str, answer: str, name: str, value: str) -> None:
@@ -64,11 +71,37 @@ class TestQuestionTypes:
             "FULL_NAME": "Ada Lovelace", "FIRST_NAME": "Ada", "LAST_NAME": "Lovelace", "EMAIL": "ada@example.com",
             "PHONE_NUMBER": "(212) 555-0100", "ZIP_CODE": "10001", "AGE": "28", "GENDER": "Female", "COUNTRY": "US",
             "CITY": "New York", "STATE_PROVINCE": "NY", "ADDRESS": "1 Main St", "DATE_OF_BIRTH": "1990-12-10",
-            "PREFERRED_CONTACT_METHOD": "EMAIL", "What is your budget?": "1000",
+            "PREFERRED_CONTACT_METHOD": "EMAIL", "What is your budget?": "1000", "COMPANY_NAME": "Engines",
+            "WEBSITE": "example.com", "TIMEZONE": "America/New_York",
         }  # fmt: skip
         found = contact(answers)
         assert set(found.fields) == {name for name, _ in DEFAULT_MAPPING.values()}
         assert found.unused == ("AGE", "PREFERRED_CONTACT_METHOD", "What is your budget?")
+
+    @pytest.mark.parametrize(
+        ("answers", "fields", "unused"),
+        [
+            ({"WORK_EMAIL": "w@example.com", "EMAIL": "e@example.com"}, {"email": "e@example.com"}, ("WORK_EMAIL",)),
+            ({"EMAIL": "none", "WORK_EMAIL": "w@example.com"}, {"email": "w@example.com"}, ("EMAIL",)),
+            ({"WORK_EMAIL": "e@example.com", "EMAIL": "e@example.com"}, {"email": "e@example.com"}, ()),
+            (
+                {"USER_PROVIDED_PHONE_NUMBER": "212 555 0101", "WHATSAPP_NUMBER": "212 555 0102", "PHONE_NUMBER": "12"},
+                {"phone": "+12125550102"},
+                ("USER_PROVIDED_PHONE_NUMBER", "PHONE_NUMBER"),
+            ),
+            (
+                {"WHATSAPP_NUMBER": "212 555 0102", "WORK_PHONE_NUMBER": "212 555 0103", "PHONE_NUMBER": "2125550104"},
+                {"phone": "+12125550104"},
+                ("WHATSAPP_NUMBER", "WORK_PHONE_NUMBER"),
+            ),
+        ],
+    )
+    def test_of_several_for_one_field_the_first_that_can_be_used_fills_it(
+        self, answers: dict[str, str], fields: dict[str, str], unused: tuple[str, ...]
+    ) -> None:
+        """In the order of the table, whatever the order in the form; the others are listed."""
+        found = contact(answers)
+        assert (found.fields, found.unused) == (fields, unused)
 
     def test_no_answers_make_no_fields(self) -> None:
         """An empty form is an empty contact, not an error."""
@@ -462,6 +495,12 @@ class TestWhatTheRouteSays:
         assert found.fields == {"country": "GB", "phone": "+442079460958"}
         assert found.converted["Land"] == "GB"
         assert found.unused == ()
+
+    def test_comes_before_every_standard_question(self) -> None:
+        """And where it cannot be used, those follow in their order."""
+        answers = {"WORK_EMAIL": "w@example.com", "EMAIL": "bad", "Mail": "m@example.com"}
+        assert contact(answers, given={"email": Given("m@example.com", ("Mail",))}).fields["email"] == "m@example.com"
+        assert contact(answers, given={"email": Given("bad", ("Mail",))}).fields["email"] == "w@example.com"
 
     def test_is_split_when_it_is_a_name(self) -> None:
         """A name is a name wherever it came from."""

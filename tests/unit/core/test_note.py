@@ -19,11 +19,15 @@ CITY = ("CITY", "Rome")
 
 
 def plan(
-    text: str = "", *, leftovers: tuple[tuple[str, str], ...] = (), unshown: tuple[tuple[str, str], ...] = ()
+    text: str = "",
+    *,
+    leftovers: tuple[tuple[str, str], ...] = (),
+    unshown: tuple[tuple[str, str], ...] = (),
+    consents: str = "",
 ) -> Plan:
     return Plan(
         route="Spring", location_id="loc", reference=REFERENCE, source_label="Pinterest Lead Ads", fields={}, note=text,
-        leftovers=leftovers, unshown=unshown or leftovers,
+        leftovers=leftovers, unshown=unshown or leftovers, consents=consents,
     )  # fmt: skip
 
 
@@ -85,6 +89,17 @@ class TestTheWholeNote:
         assert written.startswith("y" * 100)
         assert len(written) <= LONGEST
         assert written.endswith(LAST)
+
+    def test_consents_come_before_what_is_left_over(self) -> None:
+        """Nobody looks for them among the answers."""
+        assert note_text(plan("Hello", leftovers=(BUDGET,), consents="given: yes"), ()) == (
+            f"Hello\n\nConsent:\ngiven: yes\n\nAlso answered:\nWhat is your budget?: 1000\n\n{LAST}"
+        )
+
+    def test_an_endless_template_does_not_cost_the_consents_in_it(self) -> None:
+        """They follow what was cut."""
+        written = note_text(plan("x" * LONGEST + "\ngiven: yes", consents="given: yes"), ())
+        assert written.endswith(f"(The rest did not fit.)\n\nConsent:\ngiven: yes\n\n{LAST}")
 
     def test_the_marker_is_the_one_that_is_looked_for(self) -> None:
         """Who writes and who reads agree."""

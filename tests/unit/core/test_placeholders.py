@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core.contact_fields import CONTACT_FIELDS, snake
-from leads.core.placeholders import NAMES, check, fill, names_in, value_of
+from leads.core.placeholders import NAMES, check, fill, names_in, only_name, value_of
 from leads.crm.contacts import UPSERT_FIELDS
 from tests.unit.core.strategies import any_text
 
@@ -61,6 +61,18 @@ def test_the_names_of_a_template_are_known_beforehand() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "name"),
+    [
+        ("{TAGS}", "TAGS"), (" { answer:TAGS } ", "answer:TAGS"), ("{a}{b}", ""), ("{a} b", ""), ("a", ""), ("{{", ""),
+        ("{{a}}", ""), ("{}", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_template_of_one_placeholder_is_known_by_its_name(template: str, name: str) -> None:
+    """So that a list behind it need not become one text."""
+    assert only_name(template) == name
+
+
+@pytest.mark.parametrize(
     ("template", "parts"),
     [
         ("Call {first_name", ["`{` that no `}` closes", "`{{`"]),
@@ -91,6 +103,7 @@ STANDARD_QUESTIONS = """
 {full_name} {phone_number} {street_address} {post_code} {zip_code} {province} {dob} {job_title} {company_name}
 {work_email} {work_phone_number} {whatsapp_number} {marital_status} {relationship_status} {military_status}
 {education_level} {address_line_two} {website} {date_time} {store_lookup} {license_plate}
+{whatsapp_number} {user_provided_phone_number} {timezone} {tags} {opportunity_status} {consent:sms}
 """
 
 

@@ -1,6 +1,5 @@
 """Lead → plan: what every kind of answer becomes by a route, and that none is ever lost."""
 
-import datetime as dt
 import json
 from collections import Counter
 from pathlib import Path
@@ -12,43 +11,16 @@ from hypothesis import strategies as st
 
 from leads.core.answers import Answers
 from leads.core.contact_fields import CONTACT_FIELDS
-from leads.core.lead import Lead
-from leads.core.note import note_text
-from leads.core.plan import CustomValue, Plan, Stage, is_wanted, plan_for, reference_of
+from leads.core.lead import Consent
+from leads.core.note import consent_list, note_text
+from leads.core.plan import CustomValue, Plan, Stage, is_wanted, plan_for
 from leads.core.readback import Remark
 from leads.core.routes import Condition, Defaults, Route, TagRule, Task
+from leads.core.ruled_lead import reference_of
+from tests.unit.core.planned import ADA, LABEL, LEFT_AT, NO_SMS, NOW, SMS, lead, plan, record
 from tests.unit.core.strategies import any_text, json_values
 
-NOW = dt.datetime(2026, 11, 21, 5, 30, tzinfo=dt.UTC).timestamp()
-LEFT_AT = NOW - 600
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "pinterest"
-LABEL = "Pinterest Lead Ads"
-CAMPAIGN = {
-    "campaign_id": "626", "campaign_name": "Spring Campaign", "ad_group_id": "268", "ad_group_name": "Homeowners",
-    "ad_id": "687",
-}  # fmt: skip
-ADA = {
-    "FULL_NAME": "Ada Lovelace",
-    "EMAIL": "ada@example.com",
-    "COUNTRY": "United States",
-    "What is your budget?": "Over 10 k",
-    "Which rooms?": ["Kitchen", "Bath"],
-}
-
-
-def lead(answers: dict[str, Any] | None = None, **changes: Any) -> Lead:
-    values: dict[str, Any] = {
-        "source": "pinterest", "account": "111", "form": "653", "lead_id": "6804", "ledger_key": "k",
-        "seal": "abcdef0123456789", "is_test": False, "created_at": LEFT_AT, "campaign": CAMPAIGN,
-        "answers": ADA if answers is None else answers,
-    }  # fmt: skip
-    return Lead(**values | changes)
-
-
-def plan(answers: dict[str, Any] | None = None, *, given_lead: Lead | None = None, **route: Any) -> Plan:
-    defaults = route.pop("defaults", Defaults())
-    rules: dict[str, Any] = {"name": "Spring", "location": "loc"}
-    return plan_for(given_lead or lead(answers), Route(**rules | route), defaults, source_label=LABEL, now=NOW)
 
 
 def payload(name: str) -> list[dict[str, Any]]:
@@ -219,7 +191,8 @@ class TestTags:
             (["  A \n b ", "a B"], ("a b",)),
             (["ad: {ad_name}", "{Never asked}", "x{AGE}"], ()),
             (["{ad_group_name} {ad_name}"], ()),
-            (["{country}", "{Which rooms?}", "{answer:COUNTRY}"], ("us", "kitchen, bath", "united states")),
+            (["{country}", "in: {Which rooms?}", "{answer:COUNTRY}"], ("us", "in: kitchen, bath", "united states")),
+            (["{Which rooms?}", "{ answer: which ROOMS? }"], ("kitchen", "bath")),
             (["{{x}}", " "], ("{x}",)),
             (["BÜRO İ"], ("büro i̇",)),
         ],
@@ -258,12 +231,12 @@ class TestPlaceholders:
         """Every name that a template may use."""
         template = (
             "{source}|{account}|{form}|{lead_id}|{lead_ref}|{created_at}|{route}|{campaign_id}|{campaign_name}|"
-            "{ad_group_id}|{ad_group_name}|{ad_id}|{ad_name}|{first_name}|{last_name}|{name}|{email}|{phone}|{country}|"
+            "{ad_group_id}|{ad_group_name}|{ad_id}|{ad_name}|{form_name}|{first_name}|{last_name}|{name}|{email}|{phone}|{country}|"
             "{What is your budget?}|{answer:COUNTRY}|{nobody knows}"
         )
         assert plan(note=template).note == (
-            "pinterest|111|653|6804|pinterest/6804|2026-11-21 05:20 UTC|Spring|626|Spring Campaign|268|Homeowners|687||"
-            "Ada|Lovelace|Ada Lovelace|ada@example.com||US|Over 10 k|United States|"
+            "pinterest|111|653|6804|pinterest/6804|2026-11-21 05:20 UTC|Spring|626|Spring Campaign|268|Homeowners|"
+            "687|||Ada|Lovelace|Ada Lovelace|ada@example.com||US|Over 10 k|United States|"
         )
 
     def test_a_question_cannot_pass_for_what_we_know(self) -> None:
@@ -398,11 +371,51 @@ class TestFilters:
         )
         assert is_wanted(lead({"Land": "Deutschland"}), route, Defaults(), now=NOW) == ""
 
+    @pytest.mark.parametrize(("form", "reason"), [("contacts", ""), ("notes", "not_copied"), ("elsewhere", "")])
+    def test_say_what_of_a_crm_location_is_copied(self, form: str, reason: str) -> None:
+        """What the route does not name is ignored, whatever else it says."""
+        route = Route(name="S", location="loc", copies=["contacts", "tasks"])
+        assert is_wanted(record(form=form), route, Defaults(), now=NOW) == reason
+        assert is_wanted(lead(form=form), route, Defaults(), now=NOW) == ""
+
+    def test_keep_a_location_s_records_out_of_itself(self) -> None:
+        """A route without an account takes those, too."""
+        route = Route(name="S", location="src")
+        assert is_wanted(record(account="src"), route, Defaults(), now=NOW) == "not_copied"
+        assert is_wanted(record(account="other"), route, Defaults(), now=NOW) == ""
+
+    def test_are_not_asked_about_a_removal(self) -> None:
+        """There is nothing left to compare with, and the copy is there because it passed them."""
+        route = Route(name="S", location="loc", only_if=[Condition(answer="COUNTRY", equals="US")])
+        gone = record({}, form="notes", removes="leadconnector#a#note-1")
+        assert is_wanted(gone, route, Defaults(), now=NOW) == ""
+
+    def test_know_the_consents(self) -> None:
+        """As an answer of yes or no."""
+        route = Route(name="S", location="loc", only_if=[Condition(answer="consent:sms", equals="yes")])
+        assert is_wanted(lead(consents=(SMS,)), route, Defaults(), now=NOW) == ""
+        assert is_wanted(lead(consents=(NO_SMS,)), route, Defaults(), now=NOW) == "filtered_out"
+
     @pytest.mark.parametrize(("tests", "reason"), [("tag", ""), ("deliver", ""), ("ignore", "test_lead")])
     def test_never_keep_a_test_lead_away(self, tests: Any, reason: str) -> None:
         """Whoever sends one wants to see it arrive, unless the route says otherwise."""
         route = Route(name="S", location="loc", tests=tests, only_if=[Condition(answer="COUNTRY", equals="GB")])
         assert is_wanted(lead(is_test=True), route, Defaults(), now=NOW) == reason
+
+
+class TestOrigins:
+    def test_of_a_form_with_a_name_on_a_platform(self) -> None:
+        """What the platform told, each on its line; and that an ad was paid for goes without saying."""
+        origin = {"form_name": "Kitchens", "platform": "ig", "is_organic": "yes"}
+        made = plan({}, given_lead=lead({}, campaign=origin, created_at=None), tags=["{form_name} {platform}"])
+        assert made.note == "Pinterest Lead Ads · Spring\nForm: Kitchens (653)\nPlatform: ig\nOrganic: yes"
+        assert made.tags == ("kitchens ig",)
+        assert "Organic" not in plan(given_lead=lead(campaign={"is_organic": "no"})).note
+
+    def test_of_a_record_is_its_location(self) -> None:
+        """It was not left in a form."""
+        made = plan(given_lead=record({}, created_at=None))
+        assert made.note == "Pinterest Lead Ads · Spring\nLocation: src"
 
 
 keys = st.sampled_from(
@@ -443,16 +456,29 @@ routes = st.builds(
     tasks=st.lists(st.builds(Task, title=templates, body=templates), max_size=2),
     assign=st.sampled_from(["", "a", ["a", "b"]]),
     stage=st.sampled_from(["", "lead"]),
+    stage_from=st.sampled_from(["", "tag:Budget", "opportunity_status"]),
 )
+consent_sets = st.lists(
+    st.builds(Consent, key=keys | any_text, text=likely | any_text, given=st.booleans(), at=st.none() | st.floats()),
+    max_size=3,
+).map(tuple)
 
 
 class TestAnyLead:
-    @given(answers=answer_sets, route=routes)
-    @example(answers={"\ud800": "\udfff", "": "\x00a"}, route=Route(name="Spring", location="loc", note=""))
-    @settings(max_examples=300, deadline=None)
-    def test_no_answer_is_ever_lost(self, answers: dict[str, Any], route: Route) -> None:
+    @given(answers=answer_sets, consents=consent_sets, route=routes)
+    @example(answers={"\ud800": "\udfff", "": "\x00a"}, consents=(), route=Route(name="S", location="loc", note=""))
+    @example(
+        answers={"consent:sms": "x"}, consents=(SMS,),
+        route=Route(name="S", location="loc", note="", fields={"city": "consent:sms"}),
+    )  # fmt: skip
+    @settings(max_examples=150, deadline=None)
+    def test_no_answer_and_no_consent_is_ever_lost(
+        self, answers: dict[str, Any], consents: tuple[Consent, ...], route: Route
+    ) -> None:
         """Whatever JSON a person's answers are, each is in a field, in a custom value or in the note, whole."""
-        made = plan_for(lead(answers), route, Defaults(), source_label=LABEL, now=NOW)
+        made = plan_for(lead(answers, consents=consents), route, Defaults(), source_label=LABEL, now=NOW)
+        for consent in consents:
+            assert squeezed(consent_list([consent])) in squeezed(note_text(made, ()))
         shown = squeezed(note_text(made, ()))
         told = squeezed(note_text(made, (Remark("email", "Refused."),)))
         written = [squeezed(text) for value in made.custom_fields for text in (*value.values, ", ".join(value.values))]

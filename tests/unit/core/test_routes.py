@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from leads.core.errors import Misconfigured
 from leads.core.lead import Lead
-from leads.core.routes import Condition, Route, RouteTable, Task, due_seconds, parse_routes
+from leads.core.routes import Condition, DndRule, Route, RouteTable, Task, due_seconds, parse_routes
 from tests.unit.core.strategies import json_values
 
 SHIPPED = Path(__file__).parents[3] / "functions" / "routes.toml"
@@ -146,7 +146,8 @@ class TestWholeRoutes:
             tags=["pinterest", "campaign: {campaign_name}"], assign=["user-a", "user-b"], note="New:\n{answers}",
             fields={"email": "EMAIL", "postalCode": "ZIP_CODE", "firstName": "{FULL_NAME}"},
             custom_fields={"contact.budget": "What is your budget?"},
-            tag_rules=route.tag_rules,
+            tag_rules=route.tag_rules, stage_from="tag:s/", stages={"won": "customer"}, copies=["contacts", "notes"],
+            dnd_rules=[DndRule(when=Condition(answer="consent:sms", not_="yes"), channels=["SMS", "whatsapp"])],
             tasks=[Task(title="Call {first_name}", body="…", due_in="2h", assigned_to="user-a"), Task(title="Mail")],
         )  # fmt: skip
         one, many = (rule.when for rule in route.tag_rules)
@@ -160,11 +161,13 @@ class TestWholeRoutes:
         route = table('[[routes]]\nname = "a"\nlocation = "L"').routes[0]
         assert (route.tests, route.stage, route.tags, route.assign, route.note) == ("tag", "", [], [], None)
         assert [route.fields, route.custom_fields, route.tag_rules, route.tasks, route.only_if] == [{}, {}, [], [], []]
+        assert (route.dnd_rules, route.stage_from, route.stages) == ([], "", {})
+        assert route.copies == ["contacts", "notes", "tasks"]
 
     def test_the_shipped_file_is_valid(self) -> None:
-        """It takes every Pinterest lead, whatever examples stand in its comments."""
+        """It takes every lead of every source, whatever examples stand in its comments."""
         routes = table(SHIPPED.read_text("utf-8"))
-        assert [route.source for route in routes.routes] == ["pinterest"]
+        assert all(routes.match(lead(source)) for source in ("pinterest", "facebook", "leadconnector"))
 
     def test_the_shipped_examples_are_valid(self) -> None:
         """Uncommenting every example gives a file that loads and uses every key there is."""
@@ -190,6 +193,8 @@ only_if = [{ answer = "COUNTRY", is_in = ["US", "CA"] }]
 location = "ve9EPM428h8vShlRW1KT"
 tests = "ignore"
 stage = "lead"
+stage_from = "tag:s/"
+copies = ["contacts", "notes"]
 tags = ["pinterest", "campaign: {campaign_name}"]
 assign = ["user-a", "user-b"]
 note = "New:\\n{answers}"
@@ -199,6 +204,11 @@ note = "New:\\n{answers}"
   firstName = "{FULL_NAME}"
   [routes.custom_fields]
   "contact.budget" = "What is your budget?"
+  [routes.stages]
+  won = "customer"
+  [[routes.dnd_rules]]
+  when = { answer = "consent:sms", not = "yes" }
+  channels = ["SMS", "whatsapp"]
   [[routes.tag_rules]]
   when = { answer = "What is your budget?", matches = "(?i)over" }
   tags = ["hot"]
@@ -218,6 +228,8 @@ ROUTE = '[[routes]]\nname = "Spring"\nlocation = "L"\n'
 
 TASK = ROUTE + '[[routes.tasks]]\ntitle = "Call"\n'
 RULE = ROUTE + "[[routes.tag_rules]]\n"
+DND = ROUTE + '[[routes.dnd_rules]]\nwhen = { answer = "a", equals = "b" }\n'
+STAGES = ROUTE + 'stage_from = "opportunity_status"\n[routes.stages]\n'
 REGION = '[defaults]\nphone_region = "US"\n'
 SPRING = "route 1 (Spring): "
 
@@ -238,6 +250,7 @@ class TestMistakes:
             (TASK + 'tilte = "x"', [SPRING, "`tilte` in `tasks[1]`", "did you mean `title`?"]),
             (TASK + 'note = "x"', ["`note` in `tasks[1]`", "it is a key of the route: move it above"]),
             (RULE + 'tag = ["a"]', ["`tag` in `tag_rules[1]`", "did you mean `tags`?"]),
+            (DND + 'channel = ["SMS"]', ["`channel` in `dnd_rules[1]`", "did you mean `channels`?"]),
             (when('answr = "a"'), ["`answr` in `only_if[1]`", "did you mean `answer`?"]),
             (when('answer = "a", not = { equls = "b" }'), ["`equls` in `only_if[1].not`", "did you mean `equals`?"]),
             (ROUTE + '[default]\nphone_region = "US"', ["`default`", "did you mean `defaults`?"]),
@@ -265,6 +278,7 @@ class TestMistakes:
             (when('equals = "a"'), ["`only_if[1].answer` is missing"]),
             (ROUTE + '[[routes.tasks]]\nbody = "x"', ["`tasks[1].title` is missing"]),
             (RULE + 'when = { answer = "a", equals = "b" }', ["`tag_rules[1].tags` is missing"]),
+            (DND, ["`dnd_rules[1].channels` is missing"]),
             ("", ["there is no [[routes]]", "at least one"]),
             (REGION, ["there is no [[routes]]", "at least one"]),
             ("routes = []", ["there is no [[routes]]", "at least one"]),
@@ -300,6 +314,12 @@ class TestMistakes:
             (ROUTE + "[routes.fields]\nemail = 5", ["`fields.email`", "a text in quotes"]),
             (ROUTE + "[routes.fields]\nassign = []", ["`fields.assign`", "move it above [routes.fields]"]),
             (ROUTE + "[routes.custom_fields]\na = { b = 1 }", ["`custom_fields.a`", "not a table"]),
+            (DND + 'channels = "SMS"', ["`dnd_rules[1].channels`", "a list of channels", "not a text"]),
+            (ROUTE + "[routes.dnd_rules]\nchannels = []", ["`dnd_rules`", "[[routes.dnd_rules]], with two brackets"]),
+            (ROUTE + 'copies = "notes"', ["`copies`", "a list, such as", "not a text"]),
+            (STAGES + "won = 1", ["`stages.won`", "a text in quotes"]),
+            (STAGES + "tags = []", ["`stages.tags`", "move it above [routes.stages]"]),
+            (ROUTE + '[[routes.stages]]\na = "b"', ["`stages`", "[routes.stages], with one bracket"]),
             ('[[routes]]\nname = 5\nlocation = "L"', ["route 1: `name`", "a text in quotes"]),
             ('[[routes]]\nname = "A"\nlocation = ["L"]', ["route 1 (A): `location`", "not a list"]),
             ('[routes]\nname = "A"\nlocation = "L"', ["`routes`", "[[routes]], with two brackets"]),
@@ -319,6 +339,7 @@ class TestMistakes:
         [
             (ROUTE + "account = []", ["`account` is an empty list", "takes no lead"]),
             (ROUTE + "campaign = []", ["`campaign` is an empty list"]),
+            (ROUTE + 'account = ["x", "L"]', ["`account`", "the location that the route delivers to"]),
             (ROUTE + 'source = "pintrest"', ["`source`", "did you mean `pinterest`?"]),
             (ROUTE + 'source = ["facebook", "Pinterest"]', ["`source`", "did you mean `pinterest`?"]),
             (ROUTE + 'stage = "{lead}"', ["`stage`", "no placeholder"]),
@@ -346,6 +367,26 @@ class TestMistakes:
             (RULE + 'when = [{ answer = "a", equals = "b" }, { answer = "c" }]\ntags = ["d"]',
              ["`tag_rules[1].when[2]` compares nothing"]),
             (RULE + 'when = { answer = "a", equals = "b" }\ntags = ["{"]', ["`tag_rules[1].tags[1]`", "no `}` closes"]),
+            (when('answer = "consent:", equals = "yes"'), ["`only_if[1].answer`", '"consent:sms"']),
+            (DND + 'channels = ["SMS", "E-mail"]',
+             ["`dnd_rules[1].channels[2]` is `E-mail`", "SMS, Call, Email, WhatsApp, GMB", "did you mean `Email`?"]),
+            (DND + "channels = []", ["`dnd_rules[1].channels`", "does nothing"]),
+            (DND.replace('{ answer = "a", equals = "b" }', "[]") + 'channels = ["SMS"]',
+             ["`dnd_rules[1].when` is an empty list"]),
+            (DND.replace("equals", "matches").replace('"b"', '"("') + 'channels = ["SMS"]',
+             ["`dnd_rules[1].when.matches`", "no regular expression"]),
+            (ROUTE + "copies = []", ["`copies`", "nothing is taken over", "contacts, notes, tasks"]),
+            (ROUTE + 'copies = ["note"]', ["`copies[1]` is `note`", "did you mean `notes`?"]),
+            (ROUTE + 'stage_from = "tag:"', ["`stage_from` is `tag:`", "tag:<prefix>, custom_field:<id or key>"]),
+            (ROUTE + 'stage_from = "custom_field: "', ["`stage_from`", "opportunity_status, opportunity_stage"]),
+            (ROUTE + 'stage_from = "oportunity_stage"', ["did you mean `opportunity_stage`?"]),
+            (ROUTE + 'stage_from = "opportunity_stage:x"', ["`stage_from` is `opportunity_stage:x`"]),
+            (ROUTE + 'stage_from = "tag:{a}"', ["`stage_from`", "no placeholder"]),
+            (ROUTE + '[routes.stages]\nwon = "customer"', ["`stages`", "`stage_from`"]),
+            (STAGES + '"" = "a"', ["`stages.\"\"`", "before the `=`"]),
+            (STAGES + 'won = " "', ["`stages.\"won\"`", "behind it"]),
+            (STAGES + 'won = "{a}"', ["`stages.\"won\"`", "no placeholder"]),
+            (STAGES + 'won = "a"\n" WON" = "b"', ["`stages.\"WON\"`", "`stages.\"won\"`", "keep one"]),
             (ROUTE + '[routes.fields]\nemial = "EMAIL"', ["`fields.emial`", "did you mean `email`?", "postal_code"]),
             (ROUTE + '[routes.fields]\npostcalCode = "Z"', ["`fields.postcalCode`", "did you mean `postal_code`?"]),
             (ROUTE + '[routes.fields]\ntags = "a"', ["`fields.tags`", "`tags = […]`"]),
@@ -397,6 +438,11 @@ tables = st.fixed_dictionaries(
         "fields": st.dictionaries(st.sampled_from(["email", "firstName", "stage", "tags", "x y"]), values),
         "custom_fields": st.dictionaries(st.text(max_size=5), values),
     }
+    | {
+        "dnd_rules": st.lists(st.fixed_dictionaries({"channels": values}, optional={"when": conditions}), max_size=2),
+        "stages": st.dictionaries(st.text(max_size=5), values),
+    }
+    | dict.fromkeys(("stage_from", "copies"), values)
     | dict.fromkeys(("source", "campaign", "tests", "stage", "tags", "assign", "note", "actions", "zebra"), values),
 )
 routes = tables.map(lambda rest: {"name": "A", "location": "L"} | rest)

@@ -502,3 +502,50 @@ def test_any_answers_end_in_a_contact_or_a_fate(given: list[Canned]) -> None:
     if written is not None:
         assert written.contact_id
         assert set(written.refused) <= {*FIELDS, "source", *(f"customFields:{name}" for name, _ in CUSTOM)}
+
+
+def disturb_not(http: CannedHttp, *channels: str, fields: dict[str, Any] | None = None) -> ContactRecord:
+    return Contacts(client(http)).upsert(LOCATION, fields or LEAST, dnd=channels, deadline=DEADLINE)
+
+
+ACTIVE = {"SMS": {"status": "active"}, "Call": {"status": "active"}}
+
+
+class TestDoNotDisturb:
+    def test_is_switched_on_for_the_channels_named(self) -> None:
+        """ "active" means that nobody may write or call there; the other channels are not mentioned."""
+        http = CannedHttp(WRITTEN)
+        disturb_not(http, "SMS", "Call")
+        assert http.asked[0].json == {"locationId": LOCATION, "dndSettings": ACTIVE} | LEAST
+
+    def test_is_not_mentioned_without_channels(self) -> None:
+        """What somebody has set in the CRM stays."""
+        http = CannedHttp(WRITTEN)
+        disturb_not(http)
+        assert "dndSettings" not in http.asked[0].json
+
+    def test_goes_along_when_the_contact_turns_out_to_exist(self) -> None:
+        """An update takes it, too."""
+        http = CannedHttp(DUPLICATE, UPDATED)
+        assert disturb_not(http, "SMS", "Call").refused == ()
+        assert (http.asked[1].method, http.asked[1].json) == ("PUT", {"dndSettings": ACTIVE} | LEAST)
+
+    def test_is_left_out_when_it_is_what_was_refused(self) -> None:
+        """And told, so that somebody sets it by hand."""
+        http = CannedHttp(refused("dndSettings.SMS.status must be a valid enum value"), WRITTEN)
+        assert disturb_not(http, "SMS").refused == ("dndSettings",)
+        assert "dndSettings" not in http.asked[1].json
+
+    def test_stays_when_something_else_was_refused(self) -> None:
+        """Whoever is written with less must not be disturbed all the same."""
+        http = CannedHttp(refused("this cannot be written"), WRITTEN)
+        assert "dndSettings" not in disturb_not(http, "SMS", "Call", fields=FIELDS).refused
+        assert http.asked[1].json == {"locationId": LOCATION, "dndSettings": ACTIVE} | LEAST
+
+    def test_is_given_up_before_the_lead_is(self) -> None:
+        """When nothing else is left to leave out."""
+        http = CannedHttp(refused("no"), WRITTEN)
+        assert disturb_not(http, "SMS").refused == ("dndSettings",)
+        http = CannedHttp(refused("no"), refused("no"), WRITTEN)
+        assert "dndSettings" in disturb_not(http, "SMS", fields=FIELDS).refused
+        assert http.asked[2].json == {"locationId": LOCATION} | LEAST
