@@ -1,0 +1,46 @@
+"""The marker line under a note or task: whether LeadRelay wrote it; and rich text as plain lines."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from leads.core.note import MARKER
+
+# The CRM's editor keeps texts as HTML once somebody has touched them.
+_LINE_ENDS = re.compile(r"<(?:br|/?p|/?div|/?li)\b[^>]*>", re.IGNORECASE)
+_OTHER_TAGS = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+_BLANK_LINES = re.compile(r"\n{3,}")
+_OURS = re.compile(re.escape(MARKER) + r"[^\s/]+/\S+")
+
+
+def is_marked(body: Any) -> bool:
+    """Whether the last line of a note's or task's text is a marker, whatever it refers to."""
+    if not isinstance(body, str):
+        return False
+    return any(_OURS.fullmatch(_last_line(written)) for written in (body, _without_tags(body)))
+
+
+def plain(body: Any) -> str:
+    """The text of a note or task as a person reads it: HTML as lines, anything else as it is; "" for no text."""
+    if not isinstance(body, str):
+        return ""
+    if not _LINE_ENDS.search(body):
+        return body.strip()
+    lines = (line.strip() for line in _without_tags(body).split("\n"))
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
+
+
+def _last_line(written: str) -> str:
+    lines = (" ".join(line.split()) for line in reversed(written.splitlines()))
+    return next((line for line in lines if line), "")
+
+
+def _without_tags(written: str) -> str:
+    text = _OTHER_TAGS.sub("", _LINE_ENDS.sub("\n", written))
+    if "&" in text:
+        # Late: its table of two thousand names is needed by edited texts only.
+        import html
+
+        text = html.unescape(text).replace("\xa0", " ")
+    return text
