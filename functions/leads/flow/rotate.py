@@ -1,4 +1,4 @@
-"""Rotates the Contacts secret: the four steps of Secrets Manager, so that nobody else ever refreshes a token."""
+"""Rotates a secret with OAuth tokens: the four steps of Secrets Manager, so that nobody else ever refreshes a token."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
-from leads.core.tokens import Secret, entries, entry_at, journal_of, merged
+from leads.core.tokens import Journal, Secret, entries, entry_at, journal_of, merged
 from leads.flow.refresh_tokens import (
     CALL_SECONDS,
     CURRENT,
@@ -24,26 +24,21 @@ _RESERVE_SECONDS = 60.0
 _EDITS_FOLLOWED = 5
 
 
-class Rotate:
-    """One step of a rotation a call; each may be repeated, after a crash too, and then does only what is missing."""
+class Rotation:
+    """One step of a rotation a call; each may be repeated, after a crash too, and then does only what is missing.
 
-    def __init__(
-        self,
-        *,
-        versions: Versions,
-        tokens: TokenEndpoint,
-        now: Callable[[], float],
-        sleep: Callable[[float], None],
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-    ) -> None:
+    source: whose tokens they are, for the metrics.
+    """
+
+    source = ""
+
+    def __init__(self, *, versions: Versions, now: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._versions = versions
-        self._tokens = tokens
         self._now = now
-        self._sleep = sleep
         self._new_id = new_id
         self._steps: Mapping[str, Callable[[str, float], list[Finding]]] = {
             "createSecret": self._create,
-            # The CRM knows its tokens before we do.
+            # Whoever gave the tokens knows them before we do.
             "setSecret": lambda *_: [],
             "testSecret": self._test,
             "finishSecret": self._finish,
@@ -62,48 +57,22 @@ class Rotate:
 
     def _create(self, token: str, until: float) -> list[Finding]:
         """Refresh what is due; the value with the new tokens becomes AWSPENDING."""
-        labels = self._versions.labels()
-        newest, pending = self._labelled(labels, CURRENT), self._labelled(labels, PENDING)
-        if newest is None:
-            return []  # nobody has stored anything yet
-        refresh = RefreshTokens(
-            self._versions,
-            self._tokens,
-            newest=newest,
-            pending=pending,
-            now=self._now,
-            sleep=self._sleep,
-            new_id=self._new_id,
-            until=until,
-        )
-        refresh()
-        if refresh.secret not in (newest, pending):
+        raise NotImplementedError
+
+    def _test(self, _token: str, _until: float) -> list[Finding]:
+        """Try the new tokens out."""
+        return []
+
+    def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
+        """`newest` with everything that refreshing has brought to it."""
+        raise NotImplementedError
+
+    def _offer(self, secret: Secret, token: str, *known: Secret | None) -> None:
+        """Make a value that is none of the known ones AWSPENDING."""
+        if secret not in known:
             # The rotation's own version may have a value from an earlier attempt, which nothing can change any more.
             own = token if self._versions.read(token) is None else self._new_id()
-            self._versions.put(refresh.secret, version_id=own, label=PENDING)
-        return refresh.findings
-
-    def _test(self, _token: str, until: float) -> list[Finding]:
-        """Read with each new token of a location. One that is refused is a finding; all refused end the rotation.
-
-        There is nothing to test when Secrets Manager only tries out whether it may call us, as it does when the
-        schedule is deployed.
-        """
-        newest, value = self._outcome(self._versions.labels())
-        findings: list[Finding] = []
-        tried = 0
-        for place, entry in entries(value or {}):
-            token = entry.get("access_token")
-            if not place.is_location or not token or token == entry_at(newest or {}, place).get("access_token"):
-                continue
-            if self._now() > until:
-                break
-            tried += 1
-            if reason := self._tokens.refusal(place.key, str(token), deadline=self._now() + CALL_SECONDS):
-                findings.append(Finding(str(place), reason, "the CRM refuses the token it has just given"))
-        if findings and len(findings) == tried:
-            raise Undeliverable("new_tokens_refused", f"{findings[0].reason}: " + ", ".join(f.about for f in findings))
-        return findings
+            self._versions.put(secret, version_id=own, label=PENDING)
 
     def _finish(self, _token: str, _until: float) -> list[Finding]:
         """Make the new value AWSCURRENT, or, when somebody has stored another meanwhile, that one with the new tokens.
@@ -131,7 +100,71 @@ class Rotate:
         newest = self._labelled(labels, CURRENT)
         if newest is None:
             return None, None
-        return newest, merged(newest, journal_of(self._labelled(labels, REFRESHED)), self._labelled(labels, PENDING))
+        journal = journal_of(self._labelled(labels, REFRESHED))
+        return newest, self._merged(newest, journal, self._labelled(labels, PENDING))
 
     def _labelled(self, labels: Mapping[str, str], label: str) -> dict[str, Any] | None:
         return self._versions.read(labels[label]) if label in labels else None
+
+
+class Rotate(Rotation):
+    """Rotates the Contacts secret, which has tokens of several locations."""
+
+    source = "contacts_api"
+
+    def __init__(
+        self,
+        *,
+        versions: Versions,
+        tokens: TokenEndpoint,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        super().__init__(versions=versions, now=now, new_id=new_id)
+        self._tokens = tokens
+        self._sleep = sleep
+
+    def _create(self, token: str, until: float) -> list[Finding]:
+        labels = self._versions.labels()
+        newest, pending = self._labelled(labels, CURRENT), self._labelled(labels, PENDING)
+        if newest is None:
+            return []  # nobody has stored anything yet
+        refresh = RefreshTokens(
+            self._versions,
+            self._tokens,
+            newest=newest,
+            pending=pending,
+            now=self._now,
+            sleep=self._sleep,
+            new_id=self._new_id,
+            until=until,
+        )
+        refresh()
+        self._offer(refresh.secret, token, newest, pending)
+        return refresh.findings
+
+    def _test(self, _token: str, until: float) -> list[Finding]:
+        """Read with each new token of a location. One that is refused is a finding; all refused end the rotation.
+
+        There is nothing to test when Secrets Manager only tries out whether it may call us, as it does when the
+        schedule is deployed.
+        """
+        newest, value = self._outcome(self._versions.labels())
+        findings: list[Finding] = []
+        tried = 0
+        for place, entry in entries(value or {}):
+            token = entry.get("access_token")
+            if not place.is_location or not token or token == entry_at(newest or {}, place).get("access_token"):
+                continue
+            if self._now() > until:
+                break
+            tried += 1
+            if reason := self._tokens.refusal(place.key, str(token), deadline=self._now() + CALL_SECONDS):
+                findings.append(Finding(str(place), reason, "the CRM refuses the token it has just given"))
+        if findings and len(findings) == tried:
+            raise Undeliverable("new_tokens_refused", f"{findings[0].reason}: " + ", ".join(f.about for f in findings))
+        return findings
+
+    def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
+        return merged(newest, journal, pending)

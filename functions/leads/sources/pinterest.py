@@ -15,12 +15,17 @@ from leads.core import lenient_json
 from leads.core.errors import Misconfigured, RejectedRequest, TryAgain, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
 from leads.core.request import Reading, Request
+from leads.sources.own_seal import OwnSeal
 from leads.sources.pinterest_seal import Key, KeyRing, Seal, fingerprint, ring_of, seal_of
 
 # Every test lead carries this id (documentation, "Testing"), so it cannot tell one from another.
 TEST_LEAD_ID = "TEST_API"
 
-_CAMPAIGN_FIELDS = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name")
+# Whoever knows the webhook's address could make our own seal, so it counts only where this mark says that we set it,
+# and no delivery may bring the mark along.
+ORIGIN, LEADS_EXPORT = "origin", "leads_export"
+
+CAMPAIGN_FIELDS = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name", "form_name")
 
 
 class KeysSecret(Protocol):
@@ -35,13 +40,18 @@ class KeysSecret(Protocol):
 
 
 class Pinterest:
-    """Reads deliveries and opens leads; `keys` is the secret with the subscriptions."""
+    """Reads deliveries and opens leads; `keys` is the secret with the subscriptions.
+
+    own_seal: what the answers of exported leads wait under, which Pinterest gives away in the clear.
+    """
 
     name = "pinterest"
     label = "Pinterest Lead Ads"
+    leads_change = False
 
-    def __init__(self, keys: KeysSecret) -> None:
+    def __init__(self, keys: KeysSecret, own_seal: OwnSeal | None = None) -> None:
         self._keys = keys
+        self._own_seal = own_seal
         self._parsed: tuple[object, KeyRing] = (None, KeyRing())
 
     def read(self, request: Request, *, received_at: str) -> Reading:
@@ -59,13 +69,14 @@ class Pinterest:
         leads = [item for item in items if isinstance(item, dict) and ("answers" in item or "lead_id" in item)]
         if items and not leads:
             raise RejectedRequest(400, "not_a_lead", "The body is no Pinterest delivery: there is no lead in it.")
-        envelopes = tuple(self.wrap(item, received_at=received_at) for item in leads)
+        envelopes = tuple(self.wrap(_unmarked(item), received_at=received_at) for item in leads)
         return Reading(envelopes=envelopes, size=len(request.body), rejected=len(items) - len(leads))
 
     def wrap(self, raw: Any, *, received_at: str) -> Envelope:
         """One item as an envelope. Nothing in it is trusted; it is not opened here."""
         item = raw if isinstance(raw, dict) else {}
-        seal = fingerprint(item.get("answers"))
+        # Our own seal is another one each time the lead is exported: there its id alone says which lead it is.
+        seal = "" if _is_exported(item) else fingerprint(item.get("answers"))
         lead_id = plain_id(item.get("lead_id"))
         return Envelope(
             source=self.name,
@@ -77,36 +88,54 @@ class Pinterest:
             is_test=lead_id == TEST_LEAD_ID,
         )
 
-    def open(self, envelope: Envelope) -> Lead:
-        """The lead inside, opened with the first key that fits.
+    def open(self, envelope: Envelope, *, deadline: float) -> Lead:
+        """The lead inside, opened with the first key that fits; an exported one with our own seal.
 
+        Nothing remote is asked but the secrets, so `deadline` (epoch seconds) does not matter.
         Raises TryAgain(cannot_decrypt) while no key fits: it may be stored later. Raises
         Undeliverable(unreadable_answers) when it opens and is no JSON object.
         """
         item = envelope.raw if isinstance(envelope.raw, dict) else {}
         form = plain_id(item.get("lead_form_id"))
-        seal = seal_of(item.get("answers"))
-        key, plaintext = self._unseal(seal, envelope.account, form)
-        try:
-            answers = lenient_json.decode(plaintext)
-        except ValueError as error:
-            raise Undeliverable("unreadable_answers", f"the decrypted answers are {error}") from None
+        account, form, answers = (
+            (envelope.account, form, self._exported(envelope, item))
+            if _is_exported(item)
+            else self._delivered(envelope, item, form)
+        )
         if not isinstance(answers, dict):
             raise Undeliverable("unreadable_answers", "the decrypted answers are not a JSON object")
-        # Only the answers are authenticated, and only their key says whose they are.
-        account = key.account or envelope.account
         return Lead(
             source=self.name,
             account=account,
-            form=key.form or form,
+            form=form,
             lead_id=envelope.lead_id,
             ledger_key=msgspec.structs.replace(envelope, account=account).ledger_key,
             seal=envelope.seal,
             is_test=envelope.is_test,
             created_at=_created_at(item.get("created_at")),
             answers=answers,
-            campaign={name: str(item[name]) for name in _CAMPAIGN_FIELDS if item.get(name) is not None},
+            campaign={name: str(item[name]) for name in CAMPAIGN_FIELDS if item.get(name) is not None},
         )
+
+    def _exported(self, envelope: Envelope, item: Mapping[str, Any]) -> Any:
+        """The answers of an exported lead: as they were fetched, or from under our own seal after a wait."""
+        if isinstance(envelope.content, dict):
+            return envelope.content.get("answers")
+        if self._own_seal is None:
+            raise TryAgain("cannot_decrypt", "this function has nothing to open exported leads with")
+        return self._own_seal.open(item.get("answers"))
+
+    def _delivered(self, envelope: Envelope, item: Mapping[str, Any], form: str) -> tuple[str, str, Any]:
+        """Account, form and answers of a lead from the webhook.
+
+        Only the answers are authenticated, and only their key says whose they are.
+        """
+        key, plaintext = self._unseal(seal_of(item.get("answers")), envelope.account, form)
+        try:
+            answers = lenient_json.decode(plaintext)
+        except ValueError as error:
+            raise Undeliverable("unreadable_answers", f"the decrypted answers are {error}") from None
+        return key.account or envelope.account, key.form or form, answers
 
     def _unseal(self, seal: Seal, account: str, form: str) -> tuple[Key, bytes]:
         fault = ""
@@ -134,6 +163,14 @@ class Pinterest:
             ring = ring_of(secret)
             self._parsed = (secret, ring)
         return ring
+
+
+def _is_exported(item: Mapping[str, Any]) -> bool:
+    return item.get(ORIGIN) == LEADS_EXPORT
+
+
+def _unmarked(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name != ORIGIN} if ORIGIN in item else item
 
 
 def _account(item: Mapping[str, Any]) -> str:

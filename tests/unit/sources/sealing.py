@@ -16,6 +16,7 @@ from leads.sources.pinterest import Pinterest
 ACCOUNT = "111764359001"
 FORM = "65300871001"
 NOW = "2026-03-01T00:00:00.000+00:00"
+DEADLINE = 1_800_000_000.0
 ADA = {"FULL_NAME": "Ada Lovelace", "EMAIL": "ada@example.com"}
 
 _numbers = itertools.count(1)

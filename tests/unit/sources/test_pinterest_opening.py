@@ -15,6 +15,7 @@ from leads.sources.pinterest import Pinterest
 from tests.unit.sources.sealing import (
     ACCOUNT,
     ADA,
+    DEADLINE,
     FORM,
     KEY,
     NOW,
@@ -34,7 +35,7 @@ PAYLOADS = sorted((Path(__file__).parents[2] / "payloads" / "pinterest").glob("*
 
 
 def opened(item: Any, *entries: dict[str, Any]) -> Lead:
-    return source(*entries).open(wrapped(item))
+    return source(*entries).open(wrapped(item), deadline=DEADLINE)
 
 
 def refused(item: Any, *entries: dict[str, Any]) -> LeadError:
@@ -54,12 +55,12 @@ class TestPayloads:
         assert len(envelopes) == len(payload["answers"])
         for envelope, answers in zip(envelopes, payload["answers"], strict=True):
             if answers is not None:
-                assert pinterest.open(envelope).answers == answers
+                assert pinterest.open(envelope, deadline=DEADLINE).answers == answers
             elif file.stem == "deeply_nested_answer":
                 _opens_or_is_undeliverable(pinterest, envelope)
             else:
                 with pytest.raises((TryAgain, Undeliverable)):
-                    pinterest.open(envelope)
+                    pinterest.open(envelope, deadline=DEADLINE)
 
     @pytest.mark.parametrize(
         ("name", "fate", "reason"),
@@ -81,7 +82,7 @@ def _opens_or_is_undeliverable(pinterest: Pinterest, envelope: Any) -> None:
     """How deep an interpreter follows is its own business, but there are only these two ends."""
     reason = "unreadable_answers"
     try:
-        pinterest.open(envelope)
+        pinterest.open(envelope, deadline=DEADLINE)
     except Undeliverable as error:
         reason = error.reason
     assert reason == "unreadable_answers"
@@ -92,7 +93,7 @@ class TestLead:
         """Answers, where it came from, and when it was left."""
         item = lead_item(campaign_id="62", campaign_name="Spring", ad_group_id=7, ad_group_name=None, ad_name="")
         envelope = wrapped(item)
-        assert source().open(envelope) == Lead(
+        assert source().open(envelope, deadline=DEADLINE) == Lead(
             source="pinterest",
             account=ACCOUNT,
             form=FORM,
@@ -250,20 +251,20 @@ class TestKeysSecret:
     def test_is_not_read_again_when_a_key_fits(self) -> None:
         """The ordinary lead costs one look at the cached secret."""
         keys = Keys(subscription())
-        Pinterest(keys).open(wrapped(lead_item()))
+        Pinterest(keys).open(wrapped(lead_item()), deadline=DEADLINE)
         assert keys.reads == ["current"]
 
     def test_is_read_again_once_when_none_fits(self) -> None:
         """A key stored a minute ago opens the lead now."""
         keys = Keys(subscription(OTHER_KEY), later=[subscription(OTHER_KEY), subscription(KEY)])
-        assert Pinterest(keys).open(wrapped(lead_item())).answers == ADA
+        assert Pinterest(keys).open(wrapped(lead_item()), deadline=DEADLINE).answers == ADA
         assert keys.reads == ["current", "reread"]
 
     def test_is_not_read_a_third_time(self) -> None:
         """Then the lead waits, and the reason says how many keys were tried and for whom."""
         keys = Keys(subscription(OTHER_KEY), subscription(key_of("third")))
         with pytest.raises(TryAgain) as caught:
-            Pinterest(keys).open(wrapped(lead_item()))
+            Pinterest(keys).open(wrapped(lead_item()), deadline=DEADLINE)
         assert keys.reads == ["current", "reread"]
         assert caught.value.reason == "cannot_decrypt"
         assert caught.value.detail == f"none of 2 keys opens it; account {ACCOUNT}, form {FORM}"
@@ -273,22 +274,22 @@ class TestKeysSecret:
         """Junk must not cost a call."""
         keys = Keys(subscription())
         with pytest.raises(TryAgain, match="cannot_decrypt"):
-            Pinterest(keys).open(wrapped(lead_item(answers=sealed_answers(ADA) | damage)))
+            Pinterest(keys).open(wrapped(lead_item(answers=sealed_answers(ADA) | damage)), deadline=DEADLINE)
         assert keys.reads == []
 
     def test_a_new_version_takes_the_place_of_the_old(self) -> None:
         """A key that was removed no longer opens anything."""
         keys = Keys(subscription(KEY), later=[subscription(OTHER_KEY)])
         pinterest = Pinterest(keys)
-        pinterest.open(wrapped(lead_item()))
-        pinterest.open(wrapped(lead_item(key=OTHER_KEY)))
+        pinterest.open(wrapped(lead_item()), deadline=DEADLINE)
+        pinterest.open(wrapped(lead_item(key=OTHER_KEY)), deadline=DEADLINE)
         with pytest.raises(TryAgain):
-            pinterest.open(wrapped(lead_item()))
+            pinterest.open(wrapped(lead_item()), deadline=DEADLINE)
 
     def test_missing_is_like_a_missing_key(self) -> None:
         """The lead waits sealed until somebody stores the secret; the detail names it."""
         with pytest.raises(TryAgain) as caught:
-            Pinterest(Keys.holding(None)).open(wrapped(lead_item()))
+            Pinterest(Keys.holding(None)).open(wrapped(lead_item()), deadline=DEADLINE)
         assert caught.value.reason == "cannot_decrypt"
         assert "arn:keys" in caught.value.detail
         assert caught.value.counts
@@ -307,7 +308,7 @@ class TestKeysSecret:
     def test_of_another_shape_holds_no_key(self, secret: dict[str, Any]) -> None:
         """It is parked, never an unforeseen error."""
         with pytest.raises(TryAgain, match="none of 0 keys"):
-            Pinterest(Keys.holding(secret)).open(wrapped(lead_item()))
+            Pinterest(Keys.holding(secret)).open(wrapped(lead_item()), deadline=DEADLINE)
 
     @pytest.mark.parametrize(
         "key",
@@ -440,7 +441,7 @@ def test_any_item_is_opened_or_has_a_fate(item: Any) -> None:
     envelope = pinterest.wrap(item, received_at=NOW)
     reason = None
     try:
-        lead = pinterest.open(envelope)
+        lead = pinterest.open(envelope, deadline=DEADLINE)
     except (TryAgain, Undeliverable) as error:
         lead, reason = None, error.reason
     if lead is None:
