@@ -1,16 +1,17 @@
-"""POST /webhooks/{source}/{token} → every lead in the request is delivered, or parked."""
+"""/webhooks/{source}/{token}: POST → every lead in it is delivered, or parked; GET → a platform asks whose it is."""
 
 from __future__ import annotations
 
-import base64
-import json
 from functools import cache
 from typing import Any
 
 from leads import wiring
+from leads.adapters.api_gateway import request_of, response_of
 from leads.core.errors import fault_of
-from leads.core.request import Request
+from leads.core.request import Answer
 from leads.flow.receive import Receipt, Receive
+
+_NOT_STORED = Answer(503, {"error": "The delivery could not be stored; please send it again."})
 
 
 @cache
@@ -26,34 +27,24 @@ def handler(event: dict[str, Any], context: Any, app: Receive | None = None) -> 
     """
     telemetry = wiring.telemetry("webhook")
     try:
-        receipt = (app or application())(_request(event), remaining=context.get_remaining_time_in_millis() / 1000)
+        receipt = (app or application())(request_of(event), remaining=context.get_remaining_time_in_millis() / 1000)
     except Exception as error:
         telemetry.problem("webhook failed", "unknown", "WebhooksFailed", fault=fault_of(error))
-        return _response(503, {"error": "The delivery could not be stored; please send it again."})
+        return response_of(_NOT_STORED)
     _report(receipt)
-    return _response(receipt.answer.status, receipt.answer.body)
-
-
-def _request(event: dict[str, Any]) -> Request:
-    path = event.get("pathParameters") or {}
-    body = event.get("body") or ""
-    raw = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass")
-    headers = event.get("headers") or {}
-    return Request(source=path.get("source", ""), token=path.get("token", ""), body=raw, headers=headers)
+    return response_of(receipt.answer)
 
 
 def _report(receipt: Receipt) -> None:
     telemetry = wiring.telemetry("webhook")
     telemetry.leads(receipt.outcomes, received=True, rejected={receipt.source: receipt.rejected})
+    for fault in receipt.faults:
+        telemetry.problem("source misconfigured", receipt.source, "ConfigurationFaults", fault=fault)
     facts = {"status": receipt.answer.status, "reason": receipt.reason, "detail": receipt.detail}
     if receipt.answer.status >= 500:
         telemetry.problem("request failed", receipt.source, "WebhooksFailed", **facts)
     elif receipt.reason:
         telemetry.notice("request answered", **facts)
-
-
-def _response(status: int, body: dict[str, Any]) -> dict[str, Any]:
-    return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
 
 
 wiring.warm_up(application, lambda: wiring.telemetry("webhook"))

@@ -36,6 +36,8 @@ _OPERATIONS = (
     (r"GET /contacts/[^/]+/notes", "notes"),
     (r"POST /contacts/[^/]+/tasks", "task"),
     (r"GET /contacts/[^/]+/tasks", "tasks"),
+    (r"DELETE /contacts/[^/]+/notes/[^/]+", "note off"),
+    (r"DELETE /contacts/[^/]+/tasks/[^/]+", "task off"),
     (r"GET /locations/[^/]+/customFields", "custom fields"),
 )
 

@@ -46,13 +46,8 @@ class FakeLedger:
     def claim(self, lead: Lead, *, until: float, message_id: str) -> Claim | Standing:
         self._check()
         item = self.items.get(lead.ledger_key)
-        if item and not self._is_free(item, message_id or "none"):
-            return Standing(
-                status=item["status"],
-                reason=item.get("reason", ""),
-                contact_id=item["progress"].contact_id or None,
-                claimed_until=item.get("claimed_until"),
-            )
+        if item and not self._is_free(item, message_id or "none", may_change=bool(lead.revision)):
+            return _standing(item)
         if lead.seal and self.seals.setdefault(lead.seal, lead.ledger_key) != lead.ledger_key:
             return Standing(status=Status.IGNORED, replayed=True)
         doubtful = bool(item) and item["status"] is Status.CLAIMED
@@ -84,8 +79,10 @@ class FakeLedger:
             item.update(changes)
             item.pop("claimed_until", None)
 
-    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None) -> None:
-        self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
+    def park(
+        self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None
+    ) -> Standing | None:
+        return self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
 
     def give_up(
         self,
@@ -95,8 +92,18 @@ class FakeLedger:
         message_id: str,
         claim: Claim | None,
         progress: Progress | None = None,
-    ) -> bool:
+    ) -> Standing | None:
         return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
+
+    def look(self, key: str) -> Standing | None:
+        self._check()
+        item = self.items.get(key)
+        return _standing(item) if item else None
+
+    def pair(self, key: str, *, contact_id: str, location_id: str) -> None:
+        self._check()
+        progress = Progress(contact_id=contact_id, location_id=location_id)
+        self.items.setdefault(key, _new_item(self.now()) | {"status": Status.DELIVERED, "progress": progress})
 
     def _put_back(
         self,
@@ -106,27 +113,29 @@ class FakeLedger:
         message_id: str,
         claim: Claim | None,
         progress: Progress | None,
-    ) -> bool:
+    ) -> Standing | None:
         self._check()
         key = claim.key if claim else envelope.ledger_key
         item = self.items.get(key)
         if claim:
             if not item or item["owner"] != claim.owner or item["status"] is not Status.CLAIMED:
-                return False
+                return _standing(item) if item else Standing(status=Status.CLAIMED)
         elif item and not (
             item["status"] is Status.PARKED
             or (item["status"] is Status.UNDELIVERABLE and item["message_id"] != message_id)
         ):
-            return False
+            return _standing(item)
         item = self.items.setdefault(key, _new_item(self.now()))
         item.update(status=status, reason=reason, message_id=message_id)
         if progress:
             item["progress"] = progress
         item.pop("claimed_until", None)
-        return True
+        return None
 
-    def _is_free(self, item: Mapping[str, Any], message_id: str) -> bool:
+    def _is_free(self, item: Mapping[str, Any], message_id: str, *, may_change: bool) -> bool:
         match item["status"]:
+            case Status.IGNORED:
+                return may_change
             case Status.PARKED:
                 return True
             case Status.CLAIMED:
@@ -179,6 +188,17 @@ class FakeSecret:
         if self.next_value is not None:
             self.value = self.next_value
         return self.current()
+
+
+def _standing(item: Mapping[str, Any]) -> Standing:
+    return Standing(
+        status=item["status"],
+        reason=item.get("reason", ""),
+        contact_id=item["progress"].contact_id or None,
+        claimed_until=item.get("claimed_until"),
+        location_id=item["progress"].location_id,
+        steps=item["progress"].steps,
+    )
 
 
 def _new_item(now: float) -> dict[str, Any]:

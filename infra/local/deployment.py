@@ -1,6 +1,5 @@
 """Builds the real template, deploys it into the emulated AWS and fills its secrets."""
 
-import base64
 import hashlib
 import json
 import os
@@ -17,19 +16,23 @@ import boto3
 import yaml
 
 from infra.local.children import Children
-from infra.local.settings import ACCESS_KEY, NOWHERE, REGION, ROOT, STACK_NAME, LocalError, Settings
+from infra.local.settings import ACCESS_KEY, REGION, ROOT, STACK_NAME, LocalError, Settings
+from infra.local.vendor_accounts import SOURCE_LOCATION, VendorAccounts
 
 TOOLS = ROOT / ".tools"
 SAM = TOOLS / "sam" / "bin" / "sam"
 EMULATOR_PYTHON = TOOLS / "ministack" / "bin" / "python"
 # What the template's parameter calls this machine's processor.
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-ENTRIES = {"webhook": "WebhookFunction", "retry": "RetryFunction", "rotation": "RotationFunction"}
+ENTRIES = {
+    "webhook": "WebhookFunction",
+    "retry": "RetryFunction",
+    "rotation": "RotationFunction",
+    "reconcile": "ReconcileFunction",
+}
 # What AWS has and the emulated one does not; a template with one of these is refused there as a whole. Its own
 # RotateSecret calls no function: here, a rotation is whoever calls the rotation function with its four steps.
 NOT_EMULATED = ("AWS::SecretsManager::RotationSchedule",)
-# The Pinterest sender's own account and form.
-ACCOUNT, FORM = "111764359001", "65300871001"
 
 
 def check_tools() -> None:
@@ -83,14 +86,14 @@ def put_routes(build_dir: Path, routes: Path) -> None:
         shutil.copyfile(routes, built)
 
 
-def deploy(build_dir: Path, children: Children, settings: Settings, endpoint: str, contacts_api_url: str) -> None:
-    """`sam deploy` of what was built, with the same parameters a user would give."""
+def deploy(build_dir: Path, children: Children, settings: Settings, endpoint: str, addresses: dict[str, str]) -> None:
+    """`sam deploy` of what was built, with the same parameters a user would give; `addresses` are the vendors'."""
     machine = os.uname().machine
     parameters = {
         "Architecture": ARCHITECTURES.get(machine, machine),
-        "ContactsApiUrl": contacts_api_url,
-        "PinterestApiUrl": settings.pinterest_api_url or NOWHERE,
-        "GraphApiUrl": settings.graph_api_url or NOWHERE,
+        # Only an order starts it here: a schedule would compare in the middle of a test.
+        "ReconcileSchedule": "never",
+        **addresses,
         **settings.parameters,
     }
     command = [str(SAM), "deploy", "--template", str(_emulated(build_dir / "template.yaml"))]
@@ -130,19 +133,17 @@ def stack_outputs(endpoint: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def fill_secrets(endpoint: str, outputs: dict[str, str], tokens: dict[str, str]) -> str:
-    """Store fresh keys and the CRM tokens as a user would; returns the webhook token the template made."""
+def fill_secrets(endpoint: str, outputs: dict[str, str], accounts: VendorAccounts) -> str:
+    """Store fresh keys and tokens as a user would; returns the webhook token the template made."""
     client = aws_client("secretsmanager", endpoint)
-    keys = {"subscriptions": [_subscription("local-account", None), _subscription("local-form", FORM)]}
-    contacts = {"locations": {location: {"token": token} for location, token in tokens.items()}}
-    client.put_secret_value(SecretId=outputs["PinterestKeysSecretArn"], SecretString=json.dumps(keys))
-    client.put_secret_value(SecretId=outputs["ContactsSecretArn"], SecretString=json.dumps(contacts))
+    for output, value in accounts.secrets().items():
+        client.put_secret_value(SecretId=outputs[output], SecretString=json.dumps(value))
     text = client.get_secret_value(SecretId=outputs["WebhookTokenSecretArn"])["SecretString"]
     return str(json.loads(text)["token"])
 
 
 def location_tokens(routes: Path, token: str | None) -> dict[str, str]:
-    """A CRM token for every location the routes name."""
+    """A CRM token for every location the routes name, and for the one whose contacts are leads."""
     try:
         wanted = tomllib.loads(routes.read_text("utf-8"))
         found = [route["location"] for route in wanted.get("routes", []) if "location" in route]
@@ -150,18 +151,7 @@ def location_tokens(routes: Path, token: str | None) -> dict[str, str]:
         raise LocalError(f"The routes file {routes} cannot be read ({error.strerror}): correct ROUTES.") from None
     except (ValueError, TypeError, AttributeError) as error:
         raise LocalError(f"The routes file {routes} cannot be read: {error}") from None
-    return {location: token or f"pit-{secrets.token_hex(16)}" for location in dict.fromkeys(found)}
-
-
-def _subscription(name: str, form: str | None) -> dict[str, str | None]:
-    return {
-        "subscription_id": name,
-        "ad_account_id": ACCOUNT,
-        "lead_form_id": form,
-        "cryptographic_key": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "cryptographic_algorithm": "AES-256-GCM",
-        "retired_at": None,
-    }
+    return {location: token or f"pit-{secrets.token_hex(16)}" for location in dict.fromkeys([*found, SOURCE_LOCATION])}
 
 
 def _sources_hash() -> str:

@@ -10,8 +10,6 @@ REGION = "us-east-1"
 STACK_NAME = "leadrelay"
 # The emulator's all-powerful account. Everybody else, the functions first, is held to their IAM policies.
 ACCESS_KEY = "test"
-# Pinterest and Facebook have no sandbox here, and nothing on a laptop may reach the real ones: nobody answers this.
-NOWHERE = "http://127.0.0.1:9"
 
 
 class LocalError(Exception):

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 from infra.local import deployment, emulator_gaps
 from infra.local.children import Children, claim_port, first_line, wait_for_port
 from infra.local.front_door import FrontDoor
-from infra.local.settings import ACCESS_KEY, NOWHERE, REGION, ROOT, STACK_NAME, LocalError, Settings
+from infra.local.settings import ACCESS_KEY, REGION, ROOT, STACK_NAME, LocalError, Settings
+from infra.local.vendor_accounts import SOURCE_LOCATION, VendorAccounts
 
 Step = Callable[[str], AbstractContextManager[Any]]
 SOURCES = ("pinterest", "facebook", "leadconnector")
@@ -32,8 +33,11 @@ class LocalStack:
         self.settings = settings
         self.outputs: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
+        self.accounts = VendorAccounts({})
         self.aws_endpoint_url = ""
         self.contacts_api_url = ""
+        self.pinterest_api_url = ""
+        self.graph_api_url = ""
         self.front_url = ""
         self.webhook_token = ""
         self._step = step
@@ -87,21 +91,28 @@ class LocalStack:
         self._leave.enter_context(_sole_use(settings.state_dir))
         port = claim_port(settings.port, "PORT")
         self.tokens = deployment.location_tokens(settings.routes_file, settings.contacts_token)
+        self.accounts = VendorAccounts(self.tokens)
         self._leave.callback(self._children.stop)
         with self._step("Starting the emulated AWS"):
             self._start_emulator(claim_port(settings.aws_port, "AWS_PORT"))
-        self.contacts_api_url = settings.contacts_api_url or self._start_sandbox()
+        self._start_sandboxes()
         if not deployment.is_built(build_dir):
             with self._step("Building the functions (sam build)"):
                 deployment.build(build_dir, self._children, settings.state_dir)
         deployment.put_routes(build_dir, settings.routes_file)
         with self._step("Deploying the template (sam deploy)"):
-            deployment.deploy(build_dir, self._children, settings, self.aws_endpoint_url, self.contacts_api_url)
+            addresses = {
+                "ContactsApiUrl": self.contacts_api_url,
+                "PinterestApiUrl": self.pinterest_api_url,
+                "GraphApiUrl": self.graph_api_url,
+            }
+            deployment.deploy(build_dir, self._children, settings, self.aws_endpoint_url, addresses)
             self.outputs = deployment.stack_outputs(self.aws_endpoint_url)
             emulator_gaps.mend(self.aws_endpoint_url)
         with self._step("Filling the secrets, opening the front door"):
-            self.webhook_token = deployment.fill_secrets(self.aws_endpoint_url, self.outputs, self.tokens)
+            self.webhook_token = deployment.fill_secrets(self.aws_endpoint_url, self.outputs, self.accounts)
             self._open_front_door(port)
+            self._subscribe()
         with self._step("Waking the webhook function"):
             self._wake()
         self._write_stack_file()
@@ -126,15 +137,30 @@ class LocalStack:
             raise LocalError(f"The emulated AWS did not start on port {port}: {self._children.tail('ministack')}")
         self.aws_endpoint_url = f"http://127.0.0.1:{port}"
 
-    def _start_sandbox(self) -> str:
-        command = [sys.executable, "-m", "infra.local.contacts_sandbox", "--port", "0", *self.settings.sandbox_options]
-        for location, token in self.tokens.items():
-            command += ["--token", f"{location}={token}"]
-        child = self._children.start("contacts-sandbox", command, os.environ, pipe=True)
+    def _start_sandboxes(self) -> None:
+        """A server for each vendor whose address was not given."""
+        settings, accounts = self.settings, self.accounts
+        key = accounts.write_webhook_key(settings.state_dir)
+        locations = [f"--token={location}={token}" for location, token in self.tokens.items()]
+        self.contacts_api_url = settings.contacts_api_url or self._start_sandbox(
+            "contacts_sandbox", f"--webhook-key={key}", *locations, *settings.sandbox_options
+        )
+        self.graph_api_url = settings.graph_api_url or self._start_sandbox(
+            "graph_sandbox",
+            f"--app-secret={accounts.app_secret}",
+            *(f"--page={page}={token}" for page, token in accounts.pages.items()),
+        )
+        self.pinterest_api_url = settings.pinterest_api_url or self._start_sandbox(
+            "pinterest_sandbox", f"--token={accounts.pinterest_token}"
+        )
+
+    def _start_sandbox(self, module: str, *options: str) -> str:
+        command = [sys.executable, "-m", f"infra.local.{module}", "--port", "0", *options]
+        name = module.replace("_", "-")
+        child = self._children.start(name, command, os.environ, pipe=True)
         line = first_line(child, 30)
         if not line.startswith("listening on "):
-            tail = self._children.tail("contacts-sandbox")
-            raise LocalError(f"The Contacts sandbox did not start: {tail}")
+            raise LocalError(f"The {name} did not start: {self._children.tail(name)}")
         return line.removeprefix("listening on ").rstrip("/")
 
     def _open_front_door(self, port: int) -> None:
@@ -143,6 +169,15 @@ class LocalStack:
         door.start()
         self._leave.callback(door.stop)
         self.front_url = door.url
+
+    def _subscribe(self) -> None:
+        """Have the built-in CRM tell of what happens in the location whose contacts are leads elsewhere."""
+        if not self.settings.contacts_api_url:
+            order = {"url": self.webhook_url("leadconnector"), "locations": [SOURCE_LOCATION]}
+            body, headers = json.dumps(order).encode(), {"Content-Type": "application/json"}
+            address = f"{self.contacts_api_url}/_sandbox/webhooks"
+            with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=10):
+                pass
 
     def _wake(self) -> None:
         """Post a delivery of no leads: the emulator unpacks a function's code, for seconds, when it is first called."""
@@ -164,8 +199,8 @@ class LocalStack:
             "region": REGION,
             "stack_name": STACK_NAME,
             "contacts_api_url": self.contacts_api_url,
-            "pinterest_api_url": self.settings.pinterest_api_url or NOWHERE,
-            "graph_api_url": self.settings.graph_api_url or NOWHERE,
+            "pinterest_api_url": self.pinterest_api_url,
+            "graph_api_url": self.graph_api_url,
             "outputs": self.outputs,
             "pids": [os.getpid(), *self.pids],
         }

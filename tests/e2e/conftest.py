@@ -46,6 +46,19 @@ class Crm:
         requests: list[dict[str, Any]] = self._ask("GET", "requests")["requests"]
         return requests
 
+    def writes(self) -> int:
+        """How many calls so far may have changed something."""
+        return sum(request["method"] != "GET" and "search" not in request["path"] for request in self.requests())
+
+    def webhook_deliveries(self) -> list[dict[str, Any]]:
+        """What the CRM has told, to whom, and what was answered."""
+        deliveries: list[dict[str, Any]] = self._ask("GET", "webhooks/deliveries")["deliveries"]
+        return deliveries
+
+    def tell(self, url: str, *locations: str) -> None:
+        """Has the CRM tell of what happens in these locations."""
+        self._ask("POST", "webhooks", {"url": url, "locations": list(locations)})
+
     def break_with(self, **fault: Any) -> None:
         """Orders a fault, in the words of the sandbox."""
         self._ask("POST", "faults", fault)
@@ -97,9 +110,7 @@ class Deployment:
 
     def ledger(self, lead: dict[str, Any]) -> dict[str, Any]:
         """The lead's ledger item in plain values; {} when there is none."""
-        key = {"pk": {"S": f"pinterest#{lead['advertiser_id']}#{lead['lead_id']}"}}
-        answer = self.dynamodb.get_item(TableName=self.stack.outputs["LedgerTableName"], Key=key, ConsistentRead=True)
-        return {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
+        return self.item(f"pinterest#{lead['advertiser_id']}#{lead['lead_id']}")
 
     def delivered(self, lead: dict[str, Any], seconds: float = 60) -> dict[str, Any]:
         """The ledger item, once it says delivered."""
@@ -120,13 +131,21 @@ class Deployment:
 
         return until(look, seconds)
 
-    def statuses(self) -> Counter[str]:
-        """How many leads stand how in the ledger."""
+    def item(self, key: str) -> dict[str, Any]:
+        """A ledger item in plain values; {} when there is none."""
+        answer = self.dynamodb.get_item(
+            TableName=self.stack.outputs["LedgerTableName"], Key={"pk": {"S": key}}, ConsistentRead=True
+        )
+        return {name: next(iter(value.values())) for name, value in answer.get("Item", {}).items()}
+
+    def statuses(self, begin: str = "") -> Counter[str]:
+        """How many leads stand how in the ledger, of those whose keys begin so."""
         pages = self.dynamodb.get_paginator("scan").paginate(
             TableName=self.stack.outputs["LedgerTableName"],
-            FilterExpression="attribute_exists(#status)",
+            FilterExpression="attribute_exists(#status) AND begins_with(pk, :begin)",
             ProjectionExpression="#status",
             ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":begin": {"S": begin}},
         )
         return Counter(item["status"]["S"] for page in pages for item in page["Items"])
 
@@ -206,6 +225,44 @@ def stack(stacks: Stacks) -> Iterator[LocalStack]:
     """Quick retries."""
     with stacks(parameters={"RetryWaits": RETRY_WAITS}) as stack:
         yield stack
+
+
+HERE, THERE = "locationHere00000001", "locationThere0000001"
+PAIR = f"""
+[[routes]]
+name = "Here to there"
+source = "leadconnector"
+account = "{HERE}"
+location = "{THERE}"
+tags = ["carried over"]
+tasks = [{{ title = "Welcome {{first_name}}" }}]
+
+[[routes]]
+name = "There to here"
+source = "leadconnector"
+account = "{THERE}"
+location = "{HERE}"
+tags = ["carried over"]
+tasks = [{{ title = "Welcome {{first_name}}" }}]
+
+[[routes]]
+name = "All others"
+location = "ve9EPM428h8vShlRW1KT"
+"""
+
+
+@pytest.fixture(scope="session")
+def every_source(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A stack that hears of every source, with two CRM locations that point at each other and a generous CRM."""
+    routes = tmp_path_factory.mktemp("routes") / "routes.toml"
+    routes.write_text(PAIR)
+    parameters = {"RetryWaits": RETRY_WAITS, "RetryConcurrency": "2"}
+    with stacks(parameters=parameters, routes=routes, sandbox_options=("--burst", "100000")) as stack:
+        secret = stack.secret("LeadConnectorSecretArn")
+        stack.put_secret("LeadConnectorSecretArn", {**secret, "locations": [HERE, THERE]})
+        deployment = Deployment(stack)
+        deployment.crm.tell(stack.webhook_url("leadconnector"), HERE, THERE)
+        yield deployment
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def _forbidden(file: str, name: str) -> str | None:
         return "an entrypoint is nobody's library" if top in ENTRYPOINTS else None
     target = [*name.split("."), ""][1]
     if room in ("entrypoint", "wiring") or target in ("", "core") or target == room != "core":
-        return None if target != "wiring" or room == "entrypoint" else "only entrypoints ask for wiring"
+        return None if target != "wiring" or room in ("entrypoint", "wiring") else "only entrypoints ask for wiring"
     return f"{room} may use {'itself' if room == 'core' else f'core and {room}'} only"
 
 

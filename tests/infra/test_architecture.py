@@ -30,7 +30,7 @@ def test_the_house_is_in_order():
         ("leads/adapters/http.py", "from leads.wiring import parts", "imports leads.wiring"),
         ("leads/adapters/http.py", "from aws_lambda_powertools import Logger", "imports aws_lambda_powertools.Logger"),
         ("leads/adapters/http.py", "import os\nHOME = os.environ['HOME']", "reads the environment"),
-        ("leads/wiring.py", "from os import getenv", "reads the environment"),
+        ("leads/wiring/__init__.py", "from os import getenv", "reads the environment"),
         ("leads/flow/receive.py", "import webhook", "imports webhook"),
         ("webhook.py", "\n" * 60, "under 60 lines"),
     ],

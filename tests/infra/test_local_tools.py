@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from infra.local.children import Children, claim_port, first_line
 from infra.local.deployment import location_tokens
 from infra.local.settings import ROOT, LocalError, from_environment
+from infra.local.vendor_accounts import SOURCE_LOCATION
 from infra.redrive import redrive
 
 
@@ -77,11 +78,11 @@ def test_a_failed_tool_is_told_with_what_it_wrote(tmp_path):
 
 
 def test_every_location_of_the_routes_gets_a_token(tmp_path):
-    """The local CRM knows each location the routes name."""
+    """The local CRM knows each location the routes name, and the one whose contacts are leads."""
     routes = tmp_path / "routes.toml"
     routes.write_text('[[routes]]\nlocation = "one"\n[[routes]]\nlocation = "two"\n[[routes]]\nlocation = "one"\n')
     tokens = location_tokens(routes, None)
-    assert list(tokens) == ["one", "two"]
+    assert list(tokens) == ["one", "two", SOURCE_LOCATION]
     assert tokens["one"] != tokens["two"]
     assert location_tokens(routes, "given") == {"one": "given", "two": "given"}
 

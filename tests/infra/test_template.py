@@ -4,12 +4,15 @@ import re
 
 import pytest
 
+from leads.adapters.telemetry import ALARMED, ALL, NAMESPACE
 from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template
 
 QUEUES = properties("AWS::SQS::Queue")
+# A message of this one is no lead: what it would find, the next schedule finds.
+LEAD_QUEUES = [name for name in QUEUES if name != "ReconcileQueue"]
 FUNCTIONS = properties("AWS::Serverless::Function")
 # Called by its alias, which is a snapshot: a lead waits for these.
-SNAPSHOTS = [name for name in FUNCTIONS if name != "RotationFunction"]
+SNAPSHOTS = [name for name in FUNCTIONS if name not in ("RotationFunction", "ReconcileFunction")]
 DEFAULTS = {
     "Architecture": "arm64",
     "PythonRuntime": "python3.13",
@@ -23,11 +26,14 @@ DEFAULTS = {
     "RetryWaits": "60,300,1800,7200,21600,43200,43200",
     "InlineBudgetSeconds": 4,
     "CustomFieldValueKey": "field_value",
+    "ReconcileSchedule": "rate(1 day)",
+    "ReconcileDays": 2,
 }
 OUTPUTS = {
     *("WebhookBaseUrl", "WebhookTokenSecretArn", "PinterestKeysSecretArn", "ContactsSecretArn"),
     *("FailedLeadsQueueUrl", "DeadLetterQueueUrl", "LedgerTableName", "WebhookFunctionName", "RetryFunctionName"),
-    "RotationFunctionName",
+    *("RotationFunctionName", "ReconcileFunctionName", "ReconcileQueueUrl"),
+    *("PinterestAppSecretArn", "FacebookSecretArn", "LeadConnectorSecretArn"),
 }
 
 
@@ -53,7 +59,7 @@ def test_retry_waits_refuses(waits):
     assert not re.fullmatch(template()["Parameters"]["RetryWaits"]["AllowedPattern"], waits)
 
 
-@pytest.mark.parametrize("name", QUEUES)
+@pytest.mark.parametrize("name", LEAD_QUEUES)
 def test_every_queue_keeps_leads_for_fourteen_days_encrypted_and_beyond_its_stack(name):
     """The longest that SQS offers; deleting the stack loses nothing."""
     assert QUEUES[name]["MessageRetentionPeriod"] == 14 * 86400
@@ -91,6 +97,7 @@ def test_the_failed_leads_queue_gives_more_receives_than_there_can_be_attempts()
 def test_a_received_message_stays_hidden_six_times_as_long_as_its_function_may_run():
     """As AWS advises for queues that wake a function."""
     assert QUEUES["FailedLeadsQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["RetryFunction"]["Timeout"]
+    assert QUEUES["ReconcileQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["ReconcileFunction"]["Timeout"]
 
 
 def test_the_retry_function_answers_for_each_message_alone():
@@ -135,7 +142,7 @@ def test_every_function_is_traced_and_has_a_role_and_a_log_of_its_own(name):
     assert users == [name]
 
 
-@pytest.mark.parametrize("name", SNAPSHOTS)
+@pytest.mark.parametrize("name", [*SNAPSHOTS, "ReconcileFunction"])
 def test_a_changed_parameter_publishes_a_new_version(name):
     """The alias would otherwise go on with the old value."""
     settings = template()["Globals"]["Function"]["Environment"]["Variables"]
@@ -150,30 +157,38 @@ def test_the_description_of_a_version_fits():
     parameters = template()["Parameters"]
     urls = sum(found.get("MaxLength", 0) for found in parameters.values())
     key = max(map(len, parameters["CustomFieldValueKey"]["AllowedValues"]))
-    assert urls + len("WARNING") + 11 * 6 + len("20.0") + key + 6 <= 256
+    assert urls + len("WARNING") + 11 * 6 + len("20.0") + key + 6 <= 256  # the reconcile function's has "30" there
 
 
 def test_the_api_calls_the_alias_and_nothing_else_may_call_it():
-    """One route, one integration, one permission."""
+    """One integration; a route and a permission for what platforms send, and for their question whose address it is."""
     [integration] = properties("AWS::ApiGatewayV2::Integration").values()
-    permission = properties("AWS::Lambda::Permission")["WebhookPermission"]
-    assert integration["IntegrationUri"] == permission["FunctionName"] == {"Ref": "WebhookFunction.Alias"}
+    routes = {route["RouteKey"] for route in properties("AWS::ApiGatewayV2::Route").values()}
+    assert routes == {f"{method} /webhooks/{{source}}/{{token}}" for method in ("GET", "POST")}
+    for method, name in (("POST", "WebhookPermission"), ("GET", "VerificationPermission")):
+        permission = properties("AWS::Lambda::Permission")[name]
+        assert permission["SourceArn"]["Sub"].endswith(f":${{Api}}/*/{method}/webhooks/*/*")
+        assert integration["IntegrationUri"] == permission["FunctionName"] == {"Ref": "WebhookFunction.Alias"}
     assert integration["PayloadFormatVersion"] == "2.0"
-    [route] = properties("AWS::ApiGatewayV2::Route").values()
-    assert route["RouteKey"] == "POST /webhooks/{source}/{token}"
-    assert permission["SourceArn"]["Sub"].endswith(":${Api}/*/POST/webhooks/*/*")
 
 
-def test_exactly_one_rotation_refreshes_the_tokens():
-    """Every four hours, the most that Secrets Manager offers, so that a token of a day is met three times in time."""
-    [schedule] = resources("AWS::SecretsManager::RotationSchedule").values()
-    assert schedule["DependsOn"] == "RotationPermission"
-    settings = schedule["Properties"]
-    assert mentions(settings["SecretId"]) == {"ContactsSecret"}
-    assert settings["RotationLambdaARN"] == {"GetAtt": "RotationFunction.Arn"}
-    assert settings["RotationRules"] == {"ScheduleExpression": "rate(4 hours)"}
-    # A new stack's secret has no token.
-    assert settings["RotateImmediatelyOnUpdate"] is False
+ROTATIONS = {
+    # The most often that Secrets Manager offers, so that a token of a day is met several times in time.
+    "ContactsSecret": "rate(4 hours)",
+    "PinterestAppSecret": "rate(1 day)",
+}
+
+
+def test_each_secret_with_oauth_tokens_has_one_rotation():
+    """A refresh token works once, so nobody else refreshes it."""
+    schedules = [found["Properties"] for found in resources("AWS::SecretsManager::RotationSchedule").values()]
+    rates = {name: each["RotationRules"] for each in schedules for name in mentions(each["SecretId"])}
+    assert rates == {name: {"ScheduleExpression": rate} for name, rate in ROTATIONS.items()}
+    for schedule in resources("AWS::SecretsManager::RotationSchedule").values():
+        assert schedule["DependsOn"] == "RotationPermission"
+        assert schedule["Properties"]["RotationLambdaARN"] == {"GetAtt": "RotationFunction.Arn"}
+        # A new stack's secret has no token.
+        assert schedule["Properties"]["RotateImmediatelyOnUpdate"] is False
 
 
 def test_only_secrets_manager_of_this_account_may_call_the_rotation():
@@ -187,11 +202,11 @@ def test_only_secrets_manager_of_this_account_may_call_the_rotation():
 def test_only_the_rotation_changes_a_secret():
     """And only the tokens, and it touches nothing of a lead."""
     writers = {
-        (role, *mentions(statement["Resource"]))
+        (role, *sorted(mentions(statement["Resource"])))
         for role, statement in statements()
         if any("Put" in action or "Update" in action for action in listed(statement["Action"]) if "secrets" in action)
     }
-    assert writers == {("RotationRole", "ContactsSecret")}
+    assert writers == {("RotationRole", *sorted(ROTATIONS))}
     services = {
         action.split(":")[0]
         for role, statement in statements()
@@ -214,6 +229,15 @@ def test_the_alarm_on_refused_access_names_every_meaning(meaning):
     alarm = properties("AWS::CloudWatch::Alarm")["ContactsAccessAlarm"]
     assert alarm["MetricName"] == "ContactsApiForbidden"
     assert f"contacts_api_unauthorized_{meaning}" in alarm["AlarmDescription"]
+
+
+@pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
+def test_an_alarm_on_a_metric_of_ours_sees_all_sources(name):
+    """The metric is counted for all sources together besides."""
+    alarm = properties("AWS::CloudWatch::Alarm")[name]
+    if alarm["Namespace"] == NAMESPACE:
+        assert alarm["MetricName"] in ALARMED
+        assert alarm["Dimensions"] == [{"Name": "source", "Value": ALL}]
 
 
 @pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
@@ -242,7 +266,7 @@ def test_no_deployment_overwrites_a_secret(name):
     """Only the token is the template's; the others are the user's."""
     secret = resources("AWS::SecretsManager::Secret")[name]
     # The rotation needs a value to begin with, and a changed one would overwrite the tokens that were stored.
-    first = {"ContactsSecret": '{"locations": {}}'}
+    first = {"ContactsSecret": '{"locations": {}}', "PinterestAppSecret": '{"conversion_tokens": {}}'}
     assert secret["Properties"].get("SecretString") == first.get(name)
     assert ("GenerateSecretString" in secret["Properties"]) == (name == "WebhookTokenSecret")
     assert secret["DeletionPolicy"] == secret["UpdateReplacePolicy"] == "Retain"

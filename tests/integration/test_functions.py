@@ -395,7 +395,7 @@ def test_metrics_carry_the_documented_names_and_one_dimension(app: App, capsys: 
         for metric in declared["Metrics"]:
             counted[metric["Name"]] = counted.get(metric["Name"], 0) + sum(line[metric["Name"]])
     [routed] = [line for line in lines if "route" in line]
-    assert (routed["route"], routed["LeadsDelivered"]) == ("Pinterest leads", [1.0])
+    assert (routed["route"], routed["LeadsDelivered"]) == ("All leads", [1.0])
     assert counted == {
         "LeadsReceived": 2,
         "LeadsDelivered": 1,

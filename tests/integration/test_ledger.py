@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
@@ -136,7 +137,7 @@ def test_an_unwanted_lead_is_remembered(ledger: Any, clock: Clock) -> None:
 
 def test_a_verdict_binds_its_own_message_only(ledger: Any, clock: Clock) -> None:
     """The same message is refused with the reason, another one may try."""
-    assert ledger.give_up(ENVELOPE, reason="rejected", message_id="m1", claim=claim(ledger, clock))
+    assert ledger.give_up(ENVELOPE, reason="rejected", message_id="m1", claim=claim(ledger, clock)) is None
     standing = refused(ledger, clock, "m1")
     assert (standing.status, standing.reason) == (Status.UNDELIVERABLE, "rejected")
     assert isinstance(ledger.claim(lead(), until=clock() + 30, message_id="m2"), Claim)
@@ -144,9 +145,11 @@ def test_a_verdict_binds_its_own_message_only(ledger: Any, clock: Clock) -> None
 
 def test_giving_up_twice_on_one_message_is_news_once(ledger: Any, clock: Clock) -> None:
     """So that a lead is counted once however often its message comes by."""
-    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None)
-    assert not ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None)
-    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m2", claim=None)
+    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None) is None
+    met = ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m1", claim=None)
+    assert met is not None
+    assert (met.status, met.is_final) == (Status.UNDELIVERABLE, False)
+    assert ledger.give_up(ENVELOPE, reason="cannot_decrypt", message_id="m2", claim=None) is None
 
 
 def test_parking_without_a_claim_never_overwrites_an_owner_or_a_delivery(ledger: Any, clock: Clock) -> None:
@@ -250,3 +253,38 @@ def test_a_finish_outlasts_the_transaction_of_a_second_delivery(
     with nullcontext() if finished else pytest.raises(TryAgain, match="ledger_unavailable"):
         ledger.finish(mine, progress=WRITTEN)
     assert (aws.ledger()["pinterest#1#9"]["status"]["S"] == "delivered") is finished
+
+
+def test_a_lead_can_be_looked_up_by_its_key(ledger: Any, clock: Clock) -> None:
+    """With the contact and the steps of its delivery; one that nobody knows is not there."""
+    assert ledger.look("pinterest#1#9") is None
+    ledger.finish(claim(ledger, clock), progress=WRITTEN)
+    known = ledger.look("pinterest#1#9")
+    assert (known.status, known.contact_id, known.location_id, known.steps) == (
+        Status.DELIVERED, "c1", "l1", {"contact": "c1"},
+    )  # fmt: skip
+
+
+def test_a_counterpart_is_known_as_delivered_unless_it_was_known_before(ledger: Any, clock: Clock) -> None:
+    """It has no steps, as nothing was delivered; what is known of a record is not overwritten."""
+    ledger.pair("leadconnector#b#c2", contact_id="c1", location_id="a")
+    known = ledger.look("leadconnector#b#c2")
+    assert (known.status, known.contact_id, known.location_id, known.steps) == (Status.DELIVERED, "c1", "a", {})
+    ledger.finish(claim(ledger, clock), progress=WRITTEN)
+    ledger.pair("pinterest#1#9", contact_id="c3", location_id="a")
+    assert ledger.look("pinterest#1#9").contact_id == "c1"
+
+
+def test_whoever_cannot_park_a_lead_learns_how_it_stands(ledger: Any, clock: Clock) -> None:
+    """One that cannot be opened any more may have been delivered long ago."""
+    ledger.finish(claim(ledger, clock), progress=WRITTEN)
+    met = ledger.park(ENVELOPE, reason="cannot_decrypt", claim=None)
+    assert (met.status, met.contact_id, met.is_final) == (Status.DELIVERED, "c1", True)
+
+
+def test_a_record_that_was_not_wanted_can_be_claimed_once_it_has_changed(ledger: Any, clock: Clock) -> None:
+    """A filter that held it back may let it pass now; a lead that never changes stays ignored."""
+    ledger.ignore(claim(ledger, clock), reason="filtered_out")
+    assert refused(ledger, clock).status is Status.IGNORED
+    changed = msgspec.structs.replace(lead(seal=""), revision="2")
+    assert isinstance(ledger.claim(changed, until=clock() + 30, message_id=""), Claim)

@@ -20,7 +20,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pinterest_keys_secret: str
     contacts_secret: str
     webhook_token_secret: str = ""
+    facebook_secret: str = ""
+    leadconnector_secret: str = ""
+    pinterest_app_secret: str = ""
+    reconcile_queue_url: str = ""
+    reconcile_days: float = 2
     contacts_api_url: str = "https://services.leadconnectorhq.com"
+    pinterest_api_url: str = "https://api.pinterest.com/v5"
+    graph_api_url: str = "https://graph.facebook.com/v26.0"
     retry_waits: tuple[float, ...] = (60, 300, 1800, 7200, 21600, 43200, 43200)
     inline_budget: float = 4.0
     custom_field_value_key: str = "field_value"
@@ -34,6 +41,13 @@ _VARIABLES: Mapping[str, tuple[str, Any]] = {
     "PINTEREST_KEYS_SECRET_ARN": ("pinterest_keys_secret", str),
     "CONTACTS_SECRET_ARN": ("contacts_secret", str),
     "WEBHOOK_TOKEN_SECRET_ARN": ("webhook_token_secret", str),
+    "FACEBOOK_SECRET_ARN": ("facebook_secret", str),
+    "LEADCONNECTOR_SECRET_ARN": ("leadconnector_secret", str),
+    "PINTEREST_APP_SECRET_ARN": ("pinterest_app_secret", str),
+    "RECONCILE_QUEUE_URL": ("reconcile_queue_url", str),
+    "RECONCILE_DAYS": ("reconcile_days", float),
+    "PINTEREST_API_URL": ("pinterest_api_url", str),
+    "GRAPH_API_URL": ("graph_api_url", str),
     "CONTACTS_API_URL": ("contacts_api_url", str),
     "RETRY_WAITS": ("retry_waits", retry_policy.parse_waits),
     "INLINE_BUDGET_SECONDS": ("inline_budget", float),

@@ -34,11 +34,23 @@ class HttpAnswer(msgspec.Struct, frozen=True):
 
 
 class HttpClient:
-    """`side` names the other side in reasons: `contacts_api` gives `contacts_api_timeout`. Thread-safe."""
+    """`side` names the other side in reasons: `contacts_api` gives `contacts_api_timeout`. Thread-safe.
 
-    def __init__(self, side: str, *, now: Callable[[], float]) -> None:
+    largest: bytes of an answer that are read; longest: seconds that one request may take, whatever its deadline.
+    """
+
+    def __init__(
+        self,
+        side: str,
+        *,
+        now: Callable[[], float],
+        largest: int = _LARGEST,
+        longest: float = _LONGEST_SECONDS,
+    ) -> None:
         self._side = side
         self._now = now
+        self._largest = largest
+        self._longest = longest
         # What it logs holds addresses, and the address of a search holds a person's e-mail and phone.
         _urllib3_log.manager.getLogger("urllib3").propagate = False
         self._pool = urllib3.PoolManager(num_pools=4, maxsize=_CONNECTIONS, retries=False)
@@ -55,7 +67,7 @@ class HttpClient:
         TryAgain(out_of_time) when the deadline has passed, and nothing was sent.
         """
         now = self._now()
-        left = min(deadline - now, _LONGEST_SECONDS)
+        left = min(deadline - now, self._longest)
         if left <= 0:
             raise TryAgain("out_of_time", counts=False)
         self._drop_rested_connections()
@@ -86,7 +98,7 @@ class HttpClient:
         content = bytearray()
         while chunk := answer.read1(_CHUNK):
             content += chunk
-            if self._now() > until or len(content) > _LARGEST:
+            if self._now() > until or len(content) > self._largest:
                 answer.close()
                 raise TimeoutError
         answer.release_conn()

@@ -13,12 +13,15 @@ from leads.core.ledger import Claim, Progress, Standing, Status
 Item = Mapping[str, Mapping[str, Any]]
 
 
-def is_free(item: Item, *, now: float, message_id: str) -> bool:
+def is_free(item: Item, *, now: float, message_id: str, may_change: bool) -> bool:
     """Whether nobody holds the lead: it is parked, left behind by a dead owner, or was given up on as another message.
 
     A redriven message is a new message and gets a new chance. now: seconds since the epoch.
+    may_change: the lead is a record that may change, so one that was not wanted may be wanted now.
     """
     status = _text(item, "status")
+    if status == Status.IGNORED:
+        return may_change
     if status == Status.CLAIMED:
         return _number(item, "claimed_until") / 1000 < now
     if status == Status.UNDELIVERABLE:
@@ -34,6 +37,8 @@ def standing(item: Item) -> Standing:
         reason=_text(item, "reason"),
         contact_id=_text(item, "contact_id") or None,
         claimed_until=until / 1000 if until else None,
+        location_id=_text(item, "location_id"),
+        steps=_steps(item),
     )
 
 
@@ -44,7 +49,7 @@ def resumed(claim: Claim, item: Item) -> Claim:
         progress=Progress(
             contact_id=_text(item, "contact_id"),
             location_id=_text(item, "location_id"),
-            steps={name: str(state.get("S", "")) for name, state in item.get("steps", {}).get("M", {}).items()},
+            steps=_steps(item),
             remarks=tuple(str(remark.get("S", "")) for remark in item.get("remarks", {}).get("L", ())),
         ),
         doubtful=_text(item, "status") == Status.CLAIMED,
@@ -60,6 +65,10 @@ def values(progress: Progress) -> dict[str, Any]:
         ":steps": {"M": {name: {"S": state} for name, state in progress.steps.items()}},
         ":remarks": {"L": [{"S": remark} for remark in progress.remarks]},
     }
+
+
+def _steps(item: Item) -> dict[str, str]:
+    return {name: str(state.get("S", "")) for name, state in item.get("steps", {}).get("M", {}).items()}
 
 
 def _text(item: Item, name: str) -> str:

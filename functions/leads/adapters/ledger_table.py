@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 from leads.adapters import ledger_item
 from leads.adapters.aws import AwsError, error_code
 from leads.core.errors import TryAgain
+from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, Status
 
@@ -35,6 +35,10 @@ _PUT_BACK = (
     " first_seen_at = if_not_exists(first_seen_at, :now), expires_at = :expires{progress} REMOVE claimed_until"
 )
 _PROGRESS = ", contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks"
+_PAIR = (
+    "SET #status = :status, contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks,"
+    " updated_at = :now, first_seen_at = :now, expires_at = :expires"
+)
 # Whoever could not claim a lead must not overwrite what its owner, or a finished delivery, has written.
 _NOBODYS = "attribute_not_exists(pk) OR #status = :parked OR (#status = :undeliverable AND message_id <> :message_id)"
 _OURS = "claim_owner = :owner"
@@ -65,7 +69,7 @@ class LedgerTable:
             return seen
         if seen is None:
             return claim
-        if not ledger_item.is_free(seen, now=now, message_id=message_id):
+        if not ledger_item.is_free(seen, now=now, message_id=message_id, may_change=bool(lead.revision)):
             return ledger_item.standing(seen)
         condition = _UNCHANGED if "attempts" in seen else _NEVER_CLAIMED
         seen_now = self._try_to_claim(lead, claim, until, condition, seen)
@@ -81,7 +85,7 @@ class LedgerTable:
         values = {
             ":status": {"S": Status.DELIVERED},
             ":owner": {"S": claim.owner},
-            ":now": {"S": _iso(self._now())},
+            ":now": {"S": iso_time(self._now())},
         }
         self._update(claim.key, _FINISH, _OURS, values | ledger_item.values(progress))
 
@@ -91,13 +95,19 @@ class LedgerTable:
             ":status": {"S": Status.IGNORED},
             ":reason": {"S": reason},
             ":owner": {"S": claim.owner},
-            ":now": {"S": _iso(self._now())},
+            ":now": {"S": iso_time(self._now())},
         }
         self._update(claim.key, _IGNORE, _OURS, values)
 
-    def park(self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None) -> None:
-        """Records why a lead waits, how far it came, and lets go of the claim. Raises TryAgain(ledger_unavailable)."""
-        self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
+    def park(
+        self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None
+    ) -> Standing | None:
+        """Records why a lead waits, how far it came, and lets go of the claim.
+
+        Gives how the lead stands where that is not ours to change, as somebody else has it or has delivered it.
+        Raises TryAgain(ledger_unavailable).
+        """
+        return self._put_back(envelope, Status.PARKED, reason, "none", claim, progress)
 
     def give_up(
         self,
@@ -107,12 +117,31 @@ class LedgerTable:
         message_id: str,
         claim: Claim | None,
         progress: Progress | None = None,
-    ) -> bool:
-        """Records that this message will not be delivered; False when that was known before.
+    ) -> Standing | None:
+        """Records that this message will not be delivered; gives how the lead stands where that is not ours to change.
 
-        Raises TryAgain(ledger_unavailable).
+        That is also a verdict that was known before. Raises TryAgain(ledger_unavailable).
         """
         return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
+
+    def look(self, key: str) -> Standing | None:
+        """How the lead with this key stands, None when it is not known. Raises TryAgain(ledger_unavailable)."""
+        try:
+            answer = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)
+        except AwsError as error:
+            raise _unavailable(error) from None
+        item = answer.get("Item")
+        return ledger_item.standing(item) if item else None
+
+    def pair(self, key: str, *, contact_id: str, location_id: str) -> None:
+        """Records a record with this key as delivered to a contact, if nothing is known of it yet.
+
+        So what we write ourselves is known before a platform tells of it. Raises TryAgain(ledger_unavailable).
+        """
+        now = self._now()
+        values = {":status": {"S": Status.DELIVERED}, ":expires": {"N": str(int(now) + KEPT_SECONDS)}}
+        progress = ledger_item.values(Progress(contact_id=contact_id, location_id=location_id))
+        self._update(key, _PAIR, _NEW, values | progress | {":now": {"S": iso_time(now)}})
 
     def _try_to_claim(
         self, lead: Lead, claim: Claim, until: float, condition: str, seen: ledger_item.Item
@@ -122,7 +151,7 @@ class LedgerTable:
         values = {
             ":claimed": {"S": Status.CLAIMED},
             ":owner": {"S": claim.owner},
-            ":now": {"S": _iso(now)},
+            ":now": {"S": iso_time(now)},
             ":until_ms": {"N": str(int(until * 1000))},
             ":expires": {"N": str(int(now) + KEPT_SECONDS)},
             ":one": {"N": "1"},
@@ -158,13 +187,13 @@ class LedgerTable:
         message_id: str,
         claim: Claim | None,
         progress: Progress | None,
-    ) -> bool:
+    ) -> Standing | None:
         now = self._now()
         values: dict[str, Any] = {
             ":status": {"S": status},
             ":reason": {"S": reason},
             ":message_id": {"S": message_id},
-            ":now": {"S": _iso(now)},
+            ":now": {"S": iso_time(now)},
             ":expires": {"N": str(int(now) + KEPT_SECONDS)},
         }
         expression = _PUT_BACK.format(progress=_PROGRESS if progress else "")
@@ -176,7 +205,8 @@ class LedgerTable:
         nobodys = {":parked": {"S": Status.PARKED}, ":undeliverable": {"S": Status.UNDELIVERABLE}}
         return self._update(envelope.ledger_key, expression, _NOBODYS, values | nobodys)
 
-    def _update(self, key: str, expression: str, condition: str, values: dict[str, Any]) -> bool:
+    def _update(self, key: str, expression: str, condition: str, values: dict[str, Any]) -> Standing | None:
+        """None when the item was changed; else, as the condition does not hold, how it stands."""
         for tries_left in reversed(range(_CONFLICT_TRIES)):
             try:
                 self._client.update_item(
@@ -186,16 +216,18 @@ class LedgerTable:
                     ConditionExpression=condition,
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues=values,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except AwsError as error:
                 code = error_code(error)
                 if code == "ConditionalCheckFailedException":
-                    return False
+                    item = getattr(error, "response", {}).get("Item")
+                    return ledger_item.standing(item) if item else Standing(status=Status.CLAIMED)
                 if code != "TransactionConflictException" or not tries_left:
                     raise _unavailable(error) from None
                 time.sleep(_CONFLICT_SECONDS)
             else:
-                return True
+                return None
         raise AssertionError("unreachable")
 
     def _seal(self, lead: Lead, now: float) -> dict[str, Any]:
@@ -237,7 +269,3 @@ def _item(item: ledger_item.Item | None) -> ledger_item.Item | Standing:
 
 def _unavailable(error: BaseException) -> TryAgain:
     return TryAgain("ledger_unavailable", f"DynamoDB answered {error_code(error)}")
-
-
-def _iso(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")

@@ -11,6 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from leads.core.outcome import Outcome
+from leads.core.reconciling import COMPLETE, FAILED
 
 NAMESPACE = "LeadRelay"
 
@@ -32,10 +33,32 @@ _BY_REASON = (
     ("contacts_api_unauthorized", "ContactsApiUnauthorized"),
     # A new token alone does not cure these: they take other rights, another location, or a newer version of this app.
     ("contacts_api_unauthorized_", "ContactsApiForbidden"),
+    ("graph_", "GraphApiErrors"),
+    ("graph_throttled", "GraphApiThrottled"),
+    ("graph_token_", "GraphTokenRefused"),
+    ("graph_permission_missing", "GraphTokenRefused"),
+    ("graph_proof_refused", "GraphTokenRefused"),
+    ("lead_not_visible_check_leads_access_manager", "GraphApiErrors"),
     ("misconfigured", "Misconfigured"),
     ("ledger_unavailable", "LedgerErrors"),
     ("unexpected_error", "UnexpectedErrors"),
 )
+# A report line's count → its metric.
+_BY_COUNT = (("platform", "LeadsOnPlatform"), ("fetched", "LeadsFetched"), ("missing", "LeadsMissing"))
+# What an alarm looks at is counted once more for all sources together: an alarm has one metric.
+ALARMED = frozenset(
+    {
+        "ConfigurationFaults",
+        "ContactsApiForbidden",
+        "ContactsApiUnauthorized",
+        "GraphTokenRefused",
+        "LeadsMissing",
+        "ReconcileFailed",
+        "TokenRefreshFailed",
+        "WebhooksFailed",
+    }
+)
+ALL = "all"
 _QUIET = ("delivered", "duplicate", "ignored", "requeued")
 _UNSAID: tuple[object, ...] = (None, "", False, ())
 
@@ -64,11 +87,32 @@ class Telemetry:
                 sums.setdefault((source, ""), {})["WebhooksRejected"] = [float(count)]
         for (source, route), counts in sums.items():
             self._emit(source, counts, route)
+            self._emit(ALL, {name: values for name, values in counts.items() if name in ALARMED})
+
+    def reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Records lines of a reconciliation's report; those that have ended are counted, once by whoever ended them."""
+        sums: dict[str, dict[str, list[float]]] = {}
+        for row in rows:
+            has_failed = row["status"] == FAILED
+            if has_failed or row["missing"]:
+                write = self._logger.error
+            else:
+                write = self._logger.warning if row.get("reason") else self._logger.info
+            write("form %s", row["status"], extra=dict(row))
+            if has_failed or row["status"] == COMPLETE:
+                counts = sums.setdefault(row["source"], {})
+                for count, name in _BY_COUNT:
+                    counts.setdefault(name, []).append(row[count])
+                counts.setdefault("ReconcileFailed", []).append(float(has_failed))
+        for source, totals in sums.items():
+            self._emit(source, totals)
+            self._emit(ALL, {name: values for name, values in totals.items() if name in ALARMED})
 
     def problem(self, message: str, source: str, metric: str, **facts: Any) -> None:
         """An error line about the app itself, not about one lead, and its metric."""
         self._logger.error(message, extra={"source": source, **facts})
         self._emit(source, {metric: [1.0]})
+        self._emit(ALL, {metric: [1.0]} if metric in ALARMED else {})
 
     def notice(self, message: str, **facts: Any) -> None:
         """A warning line about a request."""

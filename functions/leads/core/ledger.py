@@ -53,6 +53,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     claimed_until: seconds since the epoch, when somebody else holds it.
     replayed: the same ciphertext already belongs to another lead id.
+    location_id, steps: as in Progress.
     """
 
     status: Status
@@ -60,3 +61,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     contact_id: str | None = None
     claimed_until: float | None = None
     replayed: bool = False
+    location_id: str = ""
+    steps: dict[str, str] = {}
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen to the lead."""
+        return self.status in (Status.DELIVERED, Status.IGNORED)

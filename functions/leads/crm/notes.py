@@ -1,12 +1,13 @@
 """Notes on a contact.
 
-Source: the API's OpenAPI document, operations create-note and get-all-notes, Version 2021-07-28.
+Source: the API's OpenAPI document, operations create-note, get-all-notes and delete-note, Version 2021-07-28.
 """
 
 from __future__ import annotations
 
 from leads.crm import reading
 from leads.crm.client import Client
+from leads.crm.removal import remove
 
 
 class Notes:
@@ -37,3 +38,10 @@ class Notes:
             if reading.is_of(reference, note.get("body")) and (found := reading.text(note.get("id"))):
                 return found
         return None
+
+    def delete(self, location_id: str, contact_id: str, note_id: str, *, deadline: float) -> None:
+        """Removes a note; one that is gone already, also with its contact, is no error.
+
+        Raises TryAgain or Undeliverable by the table of fates.
+        """
+        remove(self._client, location_id, contact_id, "notes", note_id, deadline=deadline)

@@ -1,6 +1,6 @@
 """Tasks on a contact.
 
-Source: the API's OpenAPI document, operations create-task and get-all-tasks, Version 2021-07-28.
+Source: the API's OpenAPI document, operations create-task, get-all-tasks and delete-task, Version 2021-07-28.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 from leads.core.recognition import FoundTask
 from leads.crm import reading
 from leads.crm.client import Client
+from leads.crm.removal import remove
 
 _FIELDS = frozenset({"title", "body", "dueDate", "assignedTo"})
 
@@ -30,17 +31,18 @@ class Tasks:
         body: str,
         due_at: float,
         assigned_to: str,
+        completed: bool = False,
         deadline: float,
     ) -> str:
-        """Writes an open task and gives its id.
+        """Writes a task and gives its id.
 
-        due_at, deadline: epoch seconds; assigned_to: a user's id, "" for nobody.
+        due_at, deadline: epoch seconds; assigned_to: a user's id, "" for nobody; completed: it is done already.
 
         Raises TryAgain or Undeliverable by the table of fates. After an ambiguous TryAgain, and after a refusal
         (https://github.com/GoHighLevel/highlevel-api-docs/issues/64), the task may be there all the same: see find.
         """
         due = dt.datetime.fromtimestamp(due_at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        task: dict[str, Any] = {"title": title, "body": body, "dueDate": due, "completed": False}
+        task: dict[str, Any] = {"title": title, "body": body, "dueDate": due, "completed": completed}
         if assigned_to:
             task["assignedTo"] = assigned_to
         answer = self._client.call(
@@ -60,3 +62,10 @@ class Tasks:
             for task in reading.listed(answer, "tasks")
             if reading.is_of(reference, task.get("body")) and (found := reading.text(task.get("id")))
         ]
+
+    def delete(self, location_id: str, contact_id: str, task_id: str, *, deadline: float) -> None:
+        """Removes a task; one that is gone already, also with its contact, is no error.
+
+        Raises TryAgain or Undeliverable by the table of fates.
+        """
+        remove(self._client, location_id, contact_id, "tasks", task_id, deadline=deadline)

@@ -33,6 +33,18 @@ class Contacts(Protocol):
         fields: Mapping[str, str],
         custom_fields: Sequence[tuple[str, Any]] = (),
         *,
+        dnd: Sequence[str] = (),
+        deadline: float,
+    ) -> ContactRecord: ...
+
+    def update(
+        self,
+        location_id: str,
+        contact_id: str,
+        fields: Mapping[str, str],
+        custom_fields: Sequence[tuple[str, Any]] = (),
+        *,
+        dnd: Sequence[str] = (),
         deadline: float,
     ) -> ContactRecord: ...
 
@@ -43,11 +55,24 @@ class CustomFields(Protocol):
     def definitions(self, location_id: str, *, deadline: float) -> Sequence[Definition]: ...
 
 
-class Written(msgspec.Struct, frozen=True):
-    """The contact as the CRM has it now, and what differs from what was sent."""
+class Mirror(Protocol):
+    """Knows which contacts came of which, where contacts go from location to location."""
 
+    def on_found(self, contact_id: str) -> Plan: ...
+
+    def on_written(self, contact_id: str) -> None: ...
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The contact as the CRM has it now, what differs from what was sent, and the plan that it follows.
+
+    wrote: False when the contact had everything already.
+    """
+
+    plan: Plan
     record: ContactRecord
-    remarks: tuple[Remark, ...]
+    remarks: tuple[Remark, ...] = ()
+    wrote: bool = True
 
 
 class ContactStep:
@@ -58,17 +83,29 @@ class ContactStep:
         self._custom_fields = custom_fields
         self._people = _People()
 
-    def __call__(self, plan: Plan, *, seen_since: float | None, deadline: float) -> Written:
+    def __call__(
+        self, plan: Plan, *, seen_since: float | None, deadline: float, mirror: Mirror | None = None
+    ) -> Written:
         """The written contact. Doing this twice changes nothing, as the CRM finds people by e-mail and phone.
 
         seen_since: when an earlier attempt may have written the contact: epoch seconds of the first one; else None.
+        mirror: for contacts that come from a CRM location; what such a contact has already is not written again.
         Raises TryAgain or Undeliverable by the table of fates.
         """
         remarks: list[Remark] = []
         with self._people.alone(plan):
             before, origin = self._look(plan, remarks, deadline)
+            if before and mirror:
+                plan = mirror.on_found(before.contact_id)
+                origin = {} if plan.is_update else origin
+            if before and plan.is_copy:
+                return Written(plan, before, wrote=False)
             definitions, custom = self._custom_values(plan, remarks, deadline)
-            record = self._contacts.upsert(plan.location_id, plan.fields | origin, custom, deadline=deadline)
+            if before and mirror and not origin and _has_all(before, plan, definitions, custom):
+                return Written(plan, before, wrote=False)
+            record = self._write(plan, before, plan.fields | origin, custom, deadline)
+            if mirror:
+                mirror.on_written(record.contact_id)
         before, came = _the_same(before, record, bool(origin))
         remarks += came
         existed = not record.is_new and not _is_ours(before, seen_since)
@@ -78,7 +115,26 @@ class ContactStep:
         remarks += [self._explained(remark, plan, record, deadline) for remark in differing]
         kept = [(definitions[key], value) for key, value in custom if f"customFields:{key}" not in record.refused]
         remarks += readback.custom_remarks(kept, record.echo)
-        return Written(record, tuple(remarks))
+        return Written(plan, record, tuple(remarks))
+
+    def _write(
+        self,
+        plan: Plan,
+        before: ContactRecord | None,
+        fields: Mapping[str, str],
+        custom: Sequence[tuple[str, Any]],
+        deadline: float,
+    ) -> ContactRecord:
+        dnd = plan.dnd
+        if dnd and before:
+            # Whether the CRM keeps the settings of channels that are not named is not documented.
+            dnd = tuple(dict.fromkeys((*dnd, *readback.quiet_channels(before.echo))))
+        if before and before.contact_id == plan.contact_id:
+            # By its id, as its e-mail and phone may be what has changed.
+            return self._contacts.update(
+                plan.location_id, before.contact_id, fields, custom, dnd=dnd, deadline=deadline
+            )
+        return self._contacts.upsert(plan.location_id, fields, custom, dnd=dnd, deadline=deadline)
 
     def _look(self, plan: Plan, remarks: list[Remark], deadline: float) -> tuple[ContactRecord | None, dict[str, str]]:
         """Who is there already, and what says where the contact came from and whose it is.
@@ -86,6 +142,10 @@ class ContactStep:
         An upsert overwrites source and owner, and only an answer tells whether there was one: so whoever is in the
         CRM keeps both, and nobody is looked up later to learn them.
         """
+        if plan.contact_id:
+            remembered = self._contacts.read(plan.location_id, plan.contact_id, deadline=deadline)
+            if remembered:
+                return remembered, {}
         email, phone = plan.fields.get("email", ""), plan.fields.get("phone", "")
         try:
             before = self._contacts.find(plan.location_id, email=email, phone=phone, deadline=deadline)
@@ -174,6 +234,17 @@ def _the_same(
     if before.contact_id != record.contact_id:
         return None, [readback.another_than_found(before.contact_id)]
     return before, []
+
+
+def _has_all(
+    before: ContactRecord,
+    plan: Plan,
+    definitions: Mapping[str, Definition],
+    custom: Sequence[tuple[str, Any]],
+) -> bool:
+    """Whether the contact has everything that would be written."""
+    values = [(definitions[key], value) for key, value in custom]
+    return readback.has_all(plan.fields, values, plan.dnd, before.echo)
 
 
 def _is_ours(before: ContactRecord | None, seen_since: float | None) -> bool:

@@ -8,26 +8,33 @@ from typing import Any, Protocol
 
 import msgspec
 
-from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, place_of
+from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, Unwanted, place_of
 from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, Status
 from leads.core.outcome import Outcome
 from leads.core.plan import Plan, is_wanted, plan_for
 from leads.core.routes import Route, RouteTable
+from leads.flow.mirror import Mirror
 from leads.flow.steps import Steps
 
 # How soon to look again at a lead that somebody else is delivering right now, in seconds.
 SHORT_DELAY = 5
 
 REPLAYED = "replayed"
+# The contact has everything that was to be written: for one, because it was us who wrote it at the source.
+NOTHING_NEW = "nothing_new"
 
 
 class Source(Protocol):
-    """A platform: opens what it sealed."""
+    """A platform: opens what it sealed, or fetches what it only named.
+
+    leads_change: what it tells of are records that may change after they were delivered.
+    """
 
     label: str
+    leads_change: bool
 
-    def open(self, envelope: Envelope) -> Lead: ...
+    def open(self, envelope: Envelope, *, deadline: float) -> Lead: ...
 
 
 class Ledger(Protocol):
@@ -39,9 +46,13 @@ class Ledger(Protocol):
 
     def ignore(self, claim: Claim, *, reason: str) -> None: ...
 
+    def look(self, key: str) -> Standing | None: ...
+
+    def pair(self, key: str, *, contact_id: str, location_id: str) -> None: ...
+
     def park(
         self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None
-    ) -> None: ...
+    ) -> Standing | None: ...
 
     def give_up(
         self,
@@ -51,7 +62,7 @@ class Ledger(Protocol):
         message_id: str,
         claim: Claim | None,
         progress: Progress | None = None,
-    ) -> bool: ...
+    ) -> Standing | None: ...
 
 
 class Admission(Protocol):
@@ -106,32 +117,46 @@ class Deliver:
         try:
             if self._now() >= deadline:
                 return msgspec.structs.replace(outcome, reason="out_of_time", counts=False)
-            lead = self._source(envelope.source).open(envelope)
+            lead = self._source(envelope.source).open(envelope, deadline=deadline)
             outcome = msgspec.structs.replace(outcome, account=lead.account)
+            if lead.removes:
+                return self._remove(lead, outcome, deadline)
             table, route = self._route(lead)
             outcome = msgspec.structs.replace(outcome, route=route.name, location_id=route.location)
             unwanted = is_wanted(lead, route, table.defaults, now=self._now())
             plan = None if unwanted else self._plan(lead, route, table, envelope)
             standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
+            if lead.revision and isinstance(standing, Standing) and standing.status is Status.DELIVERED:
+                # A record that we know, in another state: that is a lead of its own, which is done once, too.
+                lead = msgspec.structs.replace(lead, ledger_key=f"{lead.ledger_key}@{lead.revision}")
+                plan = None if unwanted else self._plan(lead, route, table, envelope, known=standing)
+                standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if isinstance(standing, Standing):
                 return self._met(standing, outcome)
             claim = standing
             if plan is None:
                 self._ledger.ignore(claim, reason=unwanted)
                 return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=unwanted)
-            taken = self._steps.take(plan, claim, deadline=deadline)
+            mirror = self._mirror(lead, route, table, envelope, plan) if plan.mirrors else None
+            taken = self._steps.take(plan, claim, deadline=deadline, mirror=mirror)
             progress = taken.progress
             outcome = msgspec.structs.replace(outcome, contact_id=progress.contact_id or None, trace_id=taken.trace_id)
             if taken.failure is not None:
                 raise taken.failure
             at = self._now()
             self._ledger.finish(claim, progress=progress)
+            if taken.is_nothing_new:
+                return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=NOTHING_NEW)
             return msgspec.structs.replace(
                 outcome,
                 status=Status.DELIVERED,
                 is_new_contact=taken.is_new_contact,
                 remarks=progress.remarks,
                 latency=_latency(lead, at),
+            )
+        except Unwanted as error:
+            return msgspec.structs.replace(
+                outcome, status=Status.IGNORED, reason=error.reason, detail=error.detail, trace_id=error.trace_id
             )
         except Exception as error:
             failed = _failure(outcome, error)
@@ -157,14 +182,51 @@ class Deliver:
             raise TryAgain("no_route", "no route in routes.toml takes this lead")
         return table, route
 
-    def _plan(self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope) -> Plan:
-        """What the lead becomes. The same in every attempt, as all times in it count from when the lead was left."""
-        label = self._sources[lead.source].label
-        plan = plan_for(lead, route, table.defaults, source_label=label, now=self._received_at(envelope))
-        if not plan.fields:
+    def _plan(
+        self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope, *, known: Standing | None = None
+    ) -> Plan:
+        """What the lead becomes. The same in every attempt, as all times in it count from when the lead was left.
+
+        known: how the lead's contact stands, if it was delivered before.
+        """
+        is_update = known is not None
+        if lead.copied:
+            known = self._ledger.look(lead.contact_key)
+        plan = plan_for(
+            lead,
+            route,
+            table.defaults,
+            source_label=self._sources[lead.source].label,
+            now=self._received_at(envelope),
+            is_update=is_update,
+            contact_id=(known.contact_id or "") if known and known.location_id == route.location else "",
+        )
+        if not plan.fields and not plan.contact_id:
             raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
-        self._admission.check(plan.location_id)
+        if not is_update:
+            self._admission.check(plan.location_id)
         return plan
+
+    def _mirror(self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope, plan: Plan) -> Mirror:
+        """How a contact of a CRM location is kept apart from what we wrote there ourselves."""
+
+        def update_of(contact_id: str) -> Plan:
+            twin = Standing(status=Status.DELIVERED, contact_id=contact_id, location_id=route.location)
+            return self._plan(lead, route, table, envelope, known=twin)
+
+        return Mirror(self._ledger, lead, plan, update_of, now=self._now)
+
+    def _remove(self, lead: Lead, outcome: Outcome, deadline: float) -> Outcome:
+        """Takes back the copy of a note or task that its author has deleted. Doing this twice changes nothing."""
+        copy = self._ledger.look(lead.removes)
+        if copy is not None and copy.status in (Status.CLAIMED, Status.PARKED):
+            raise TryAgain("claimed_elsewhere", "its copy is being written", retry_after=SHORT_DELAY, counts=False)
+        if copy is None or not copy.contact_id:
+            raise Unwanted("never_copied", "there is no copy of it")
+        self._steps.remove(copy, deadline=deadline)
+        return msgspec.structs.replace(
+            outcome, status=Status.DELIVERED, contact_id=copy.contact_id, location_id=copy.location_id
+        )
 
     def _received_at(self, envelope: Envelope) -> float:
         try:
@@ -199,14 +261,21 @@ class Deliver:
             return failed
         try:
             if failed.status is Status.UNDELIVERABLE:
-                is_news = self._ledger.give_up(
+                met = self._ledger.give_up(
                     envelope, reason=failed.reason, message_id=message_id, claim=claim, progress=progress
                 )
-                return msgspec.structs.replace(failed, repeated=not is_news)
-            self._ledger.park(envelope, reason=failed.reason, claim=claim, progress=progress)
+                failed = msgspec.structs.replace(failed, repeated=met is not None)
+            else:
+                met = self._ledger.park(envelope, reason=failed.reason, claim=claim, progress=progress)
         except LeadError:
-            pass
+            return failed
+        if met and met.is_final and claim is None and not self._leads_change(envelope.source):
+            # It need not be opened again: it has been delivered.
+            return self._met(met, msgspec.structs.replace(failed, hopeless=False, detail="", misconfigured=False))
         return failed
+
+    def _leads_change(self, name: str) -> bool:
+        return name not in self._sources or self._sources[name].leads_change
 
 
 def _failure(outcome: Outcome, error: Exception) -> Outcome:

@@ -55,6 +55,7 @@ class Tasks(Protocol):
         body: str,
         due_at: float,
         assigned_to: str,
+        completed: bool = False,
         deadline: float,
     ) -> str: ...
 
@@ -175,7 +176,13 @@ class FollowUp:
     ) -> str:
         def write(assigned_to: str) -> str:
             return self._tasks.create(
-                *where, title=task.title, body=task.body, due_at=task.due_at, assigned_to=assigned_to, deadline=deadline
+                *where,
+                title=task.title,
+                body=task.body,
+                due_at=task.due_at,
+                assigned_to=assigned_to,
+                completed=task.completed,
+                deadline=deadline,
             )
 
         try:
@@ -210,6 +217,12 @@ class FollowUp:
 
                 self._pool = ThreadPoolExecutor(POOL, thread_name_prefix="steps")
             return self._pool
+
+
+def has_tags(plan: Plan, tags: Sequence[str]) -> bool:
+    """Whether a contact with these tags needs no other ones, and of stages has the plan's only."""
+    other_stages = plan.stage and any(tag.startswith(plan.stage.prefix) and tag != plan.stage.tag for tag in tags)
+    return set(plan.tags) <= set(tags) and not other_stages
 
 
 def _result(work: Callable[[], str]) -> str | Exception:

@@ -8,26 +8,14 @@ from typing import Protocol
 
 import msgspec
 
-from leads.core import retry_policy
 from leads.core.errors import Misconfigured, RejectedRequest
 from leads.core.lead import Envelope
 from leads.core.outcome import Outcome
-from leads.core.parked_lead import Parking, body_of
+from leads.core.parked_lead import body_of
 from leads.core.request import Answer, Reading, Request
-from leads.flow.deliver import Deliver
-from leads.flow.side_by_side import side_by_side
 
 LARGEST_BODY = 5 * 1024 * 1024
 LARGEST_LEAD = 200 * 1024
-
-# SQS takes ten messages in one call.
-BATCH = 10
-
-# Leads of one request delivered side by side; more would only queue for the CRM's rate limit.
-POOL = 8
-
-# An address is a secret shared with the platform; whoever guesses must not learn how near they came.
-_NOT_FOUND = RejectedRequest(404, "wrong_address", "There is no webhook at this address.")
 
 
 class Source(Protocol):
@@ -44,14 +32,17 @@ class Tokens(Protocol):
     def reread(self) -> Sequence[str]: ...
 
 
-class FailedLeadsQueue(Protocol):
-    """Keeps sealed leads. Gives back what it did not take."""
+class Accept(Protocol):
+    """Delivers leads or parks them; what could not even be parked comes back as `refused`."""
 
-    def send(self, parkings: Sequence[Parking]) -> Sequence[Parking]: ...
+    def __call__(self, envelopes: Sequence[Envelope], *, deadline: float, alive_until: float) -> Sequence[Outcome]: ...
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """What we answer, and what became of each lead. `rejected` counts what could not be a lead."""
+    """What we answer, and what became of each lead. `rejected` counts what could not be a lead.
+
+    faults: what is wrong with how the platform is set up, in sentences.
+    """
 
     answer: Answer
     source: str
@@ -59,6 +50,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int = 0
     reason: str = ""
     detail: str = ""
+    faults: tuple[str, ...] = ()
 
 
 class Receive:
@@ -69,21 +61,15 @@ class Receive:
         *,
         sources: Mapping[str, Source],
         tokens: Tokens,
-        deliver: Deliver,
-        queue: FailedLeadsQueue,
+        accept: Accept,
         budget: float,
-        waits: Sequence[float],
-        chance: Callable[[], float],
         now: Callable[[], float],
         iso_time: Callable[[float], str],
     ) -> None:
         self._sources = sources
         self._tokens = tokens
-        self._deliver = deliver
-        self._queue = queue
+        self._accept = accept
         self._budget = budget
-        self._waits = waits
-        self._chance = chance
         self._now = now
         self._iso_time = iso_time
 
@@ -97,6 +83,8 @@ class Receive:
         started = self._now()
         try:
             source = self._admit(request)
+            if request.method == "GET":
+                return Receipt(answer=_confirmed(source, request), source=name)
             reading = source.read(request, received_at=self._iso_time(started))
         except RejectedRequest as rejected:
             answer = Answer(rejected.status, {"error": rejected.detail})
@@ -113,26 +101,21 @@ class Receive:
 
     def _admit(self, request: Request) -> Source:
         """The source a request is for, once its token and size are right."""
-        source = self._sources.get(request.source)
+        is_source = request.source in self._sources
         known = _is_one_of(request.token, self._tokens.current())
-        if not known and source is not None:
+        if not known and is_source:
             known = _is_one_of(request.token, self._tokens.reread())
-        if source is None or not known:
-            raise _NOT_FOUND
+        if not is_source or not known:
+            raise _not_found()
         if len(request.body) > LARGEST_BODY:
             raise RejectedRequest(413, "body_too_large", "The body is larger than 5 MiB; send fewer leads at once.")
-        return source
+        return self._sources[request.source]
 
     def _store(self, reading: Reading, name: str, started: float, remaining: float) -> Receipt:
         leads = [envelope for envelope in reading.envelopes if not _is_too_large(envelope, reading)]
         too_large = len(reading.envelopes) - len(leads)
         deadline = started + min(self._budget, remaining * 0.8)
-
-        def attempt(envelope: Envelope) -> Outcome:
-            return self._deliver.attempt(envelope, deadline=deadline, alive_until=started + remaining)
-
-        outcomes = side_by_side(attempt, leads, at_once=POOL)
-        outcomes = self._park(leads, outcomes)
+        outcomes = self._accept(leads, deadline=deadline, alive_until=started + remaining)
         refused = sum(outcome.status == "refused" for outcome in outcomes)
         if refused:
             sentence = f"{refused} of {len(reading.envelopes)} leads could not be stored; please send again."
@@ -148,40 +131,21 @@ class Receive:
             outcomes=tuple(outcomes),
             rejected=reading.rejected + too_large,
             reason="lead_too_large" if too_large else "not_a_lead" if reading.rejected else "",
+            faults=reading.faults,
         )
 
-    def _park(self, leads: Sequence[Envelope], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Sends what is not finished to the queue; what the queue does not take comes back as `refused`."""
-        parkings = [
-            Parking(
-                envelope=envelope,
-                reason=outcome.reason,
-                attempt=int(outcome.counts),
-                delay=self._delay(outcome),
-                group=outcome.location_id or "",
-            )
-            for envelope, outcome in zip(leads, outcomes, strict=True)
-            if not outcome.is_final
-        ]
-        batches = [parkings[start : start + BATCH] for start in range(0, len(parkings), BATCH)]
-        refused = {
-            id(parking.envelope) for left in side_by_side(self._queue.send, batches, at_once=POOL) for parking in left
-        }
-        return [
-            msgspec.structs.replace(outcome, status="refused") if id(envelope) in refused else outcome
-            for envelope, outcome in zip(leads, outcomes, strict=True)
-        ]
 
-    def _delay(self, outcome: Outcome) -> int:
-        """Seconds until a parked lead shows up: as asked for, else as the table says after a first attempt.
+def _not_found() -> RejectedRequest:
+    """An address is a secret shared with the platform; whoever guesses must not learn how near they came."""
+    return RejectedRequest(404, "wrong_address", "There is no webhook at this address.")
 
-        A hopeless lead is not made to wait for its verdict, nor one that was not tried for its turn.
-        """
-        if outcome.hopeless or not outcome.counts:
-            wait: int | None = retry_policy.clamp(outcome.retry_after or 0)
-        else:
-            wait = retry_policy.wait_before_next(1, self._waits, retry_after=outcome.retry_after, chance=self._chance())
-        return min(wait or 0, retry_policy.LONGEST_DELAY)
+
+def _confirmed(source: Source, request: Request) -> Answer:
+    """The answer to a platform that asks whether the address is ours; most of them never ask."""
+    confirm: Callable[[Request], Answer] | None = getattr(source, "confirm", None)
+    if confirm is None:
+        raise _not_found()
+    return confirm(request)
 
 
 def _is_too_large(envelope: Envelope, reading: Reading) -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from leads.core.contact_record import ContactRecord
 from leads.core.errors import TryAgain, Undeliverable
-from leads.core.ledger import UNKNOWN, Claim, Progress
+from leads.core.ledger import UNKNOWN, Claim, Progress, Standing
 from leads.core.plan import Plan
 from leads.core.readback import Remark
-from leads.core.step_states import CONTACT, in_doubt, is_done, step_names, worth_telling
-from leads.flow.contact_step import Contacts, ContactStep, CustomFields
-from leads.flow.follow_up import FollowUp, may_have_happened
+from leads.core.step_states import CONTACT, NOTE, NOTHING, TASK, in_doubt, is_done, step_names, worth_telling
+from leads.flow.contact_step import Contacts, ContactStep, CustomFields, Written
+from leads.flow.follow_up import FollowUp, has_tags, may_have_happened
+from leads.flow.mirror import Mirror
 
 
 class Crm(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,13 +26,23 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: Any
 
 
+class Removable(Protocol):
+    """Notes or tasks; removing what is gone already is a success."""
+
+    def delete(self, location_id: str, contact_id: str, removed_id: str, *, deadline: float) -> None: ...
+
+
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the steps came, and what stopped the rest; `failure` is None when nothing is missing."""
+    """How far the steps came, and what stopped the rest; `failure` is None when nothing is missing.
+
+    is_nothing_new: the contact had everything already, and nothing was written.
+    """
 
     progress: Progress
     failure: Exception | None = None
     is_new_contact: bool | None = None
     trace_id: str | None = None
+    is_nothing_new: bool = False
 
 
 class Steps:
@@ -42,13 +52,16 @@ class Steps:
         contacts: Contacts = crm.contacts
         custom_fields: CustomFields = crm.custom_fields
         self._contacts = contacts
+        self._notes: Removable = crm.notes
+        self._tasks: Removable = crm.tasks
         self._contact_step = ContactStep(contacts, custom_fields)
         self._follow_up = FollowUp(crm.tags, crm.notes, crm.tasks)
 
-    def take(self, plan: Plan, claim: Claim, *, deadline: float) -> Taken:
+    def take(self, plan: Plan, claim: Claim, *, deadline: float, mirror: Mirror | None = None) -> Taken:
         """Everything that the plan says and no earlier attempt has done; never raises.
 
-        deadline: epoch seconds after which no call of this may still be waiting.
+        deadline: epoch seconds after which no call of this may still be waiting. mirror: for contacts that come from
+        a CRM location themselves.
         """
         names = step_names(plan)
         known = claim.progress if claim.progress.location_id in ("", plan.location_id) else Progress()
@@ -56,7 +69,7 @@ class Steps:
         if known.contact_id and all(is_done(state) for state in states.values()):
             return Taken(progress=known)
         try:
-            record, remarks, states = self._contact(plan, claim, known, states, deadline)
+            written, states = self._contact(plan, claim, known, states, deadline, mirror)
         except Exception as failure:
             in_question = may_have_happened(failure)
             if not in_question and known is not claim.progress:
@@ -66,6 +79,8 @@ class Steps:
                 states[CONTACT] = UNKNOWN
             progress = msgspec.structs.replace(known, location_id=plan.location_id, steps=worth_telling(states))
             return Taken(progress=progress, failure=failure)
+        plan, record, remarks = written.plan, written.record, list(written.remarks)
+        is_nothing_new = plan.is_update and not written.wrote and has_tags(plan, record.tags)
         try:
             failures = self._follow_up(plan, record, remarks, states, deadline, is_resumed=bool(claim.progress.steps))
         except Exception as failure:
@@ -82,26 +97,42 @@ class Steps:
             failure=max(failures, key=_weight) if failures else None,
             is_new_contact=record.is_new,
             trace_id=record.trace_id,
+            is_nothing_new=is_nothing_new,
         )
 
+    def remove(self, copy: Standing, *, deadline: float) -> None:
+        """Removes the note or task that a copy consists of. Raises TryAgain or Undeliverable by the table of fates."""
+        where = (copy.location_id, copy.contact_id or "")
+        for name, made in copy.steps.items():
+            if is_done(made) and made != NOTHING and name.startswith((NOTE, TASK)):
+                resource = self._notes if name == NOTE else self._tasks
+                resource.delete(*where, made, deadline=deadline)
+
     def _contact(
-        self, plan: Plan, claim: Claim, known: Progress, states: dict[str, str], deadline: float
-    ) -> tuple[ContactRecord, list[Remark], dict[str, str]]:
+        self,
+        plan: Plan,
+        claim: Claim,
+        known: Progress,
+        states: dict[str, str],
+        deadline: float,
+        mirror: Mirror | None,
+    ) -> tuple[Written, dict[str, str]]:
         """The contact, written now or by an earlier attempt."""
         if known.contact_id and is_done(states[CONTACT]):
             record = self._contacts.read(plan.location_id, known.contact_id, deadline=deadline)
             if record is not None:
-                return record, [Remark(field="", text=text) for text in known.remarks], states
+                plan = mirror.on_found(record.contact_id) if mirror else plan
+                return Written(plan, record, tuple(Remark(field="", text=text) for text in known.remarks)), states
             # Deleted, or merged into another one that has our note and tasks now.
             states = dict.fromkeys(states, UNKNOWN)
         may_be_there = bool(states[CONTACT])
         since = claim.first_seen_at if may_be_there else None
-        written = self._contact_step(plan, seen_since=since, deadline=deadline)
+        written = self._contact_step(plan, seen_since=since, deadline=deadline, mirror=mirror)
         states[CONTACT] = written.record.contact_id
         if written.record.is_new:
             # Nothing can hang on a contact that was not there.
             states = {name: state if is_done(state) else "" for name, state in states.items()}
-        return written.record, list(written.remarks), states
+        return written, states
 
 
 def _weight(failure: Exception) -> tuple[int, float]:

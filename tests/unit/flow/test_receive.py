@@ -9,6 +9,7 @@ import pytest
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
 from leads.core.request import Request
+from leads.flow.accept import Accept
 from leads.flow.deliver import Deliver
 from leads.flow.receive import Receipt, Receive
 from leads.flow.steps import Steps
@@ -60,11 +61,8 @@ class World:
         self.receive = Receive(
             sources=sources,
             tokens=self.tokens,
-            deliver=deliver,
-            queue=self.queue,
+            accept=Accept(deliver=deliver, queue=self.queue, waits=(60, 300), chance=lambda: 0.5),
             budget=budget,
-            waits=(60, 300),
-            chance=lambda: 0.5,
             now=self.clock,
             iso_time=lambda seconds: "2027-01-15T08:00:00.000+00:00",
         )

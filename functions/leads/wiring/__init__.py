@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
+import importlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leads.adapters.aws import Aws
 from leads.adapters.environment import Settings, in_lambda, in_snapshot, settings
@@ -18,6 +18,7 @@ from leads.adapters.ledger_table import LedgerTable
 from leads.adapters.secret_store import Secret
 from leads.adapters.telemetry import Telemetry
 from leads.core.errors import Misconfigured
+from leads.core.iso_time import iso_time
 from leads.core.routes import RouteTable, parse_routes
 from leads.crm.admission import Admission
 from leads.crm.client import Client
@@ -26,19 +27,24 @@ from leads.crm.custom_fields import CustomFields
 from leads.crm.notes import Notes
 from leads.crm.tags import Tags
 from leads.crm.tasks import Tasks
+from leads.flow.accept import Accept
 from leads.flow.deliver import Deliver
 from leads.flow.receive import Receive
 from leads.flow.retry import Retry
 from leads.flow.steps import Crm, Steps
 from leads.sources import REGISTRY
+from leads.sources.own_seal import OwnSeal
+from leads.wiring.sources import Pullers, Sources
 
 if TYPE_CHECKING:
-    from leads.flow.rotate import Rotate
+    from leads.flow.reconcile import Reconcile
+    from leads.flow.reconcile_scope import ReconcileScope
+    from leads.flow.rotate import Rotation
 
 # How long the retry function may wait for the CRM's rate limit, in seconds; for longer the lead waits in the queue.
 SHORT_WAIT = 2.0
 
-ROUTES_FILE = Path(__file__).parent.parent / "routes.toml"
+ROUTES_FILE = Path(__file__).parents[2] / "routes.toml"
 
 
 class Parts:
@@ -54,33 +60,37 @@ class Parts:
         def secret(arn: str) -> Secret:
             return Secret(lambda: secrets_manager, arn, now=now)
 
-        self.token_secret = secret(config.webhook_token_secret)
-        self.sources = {"pinterest": REGISTRY["pinterest"](secret(config.pinterest_keys_secret))}
+        self.tokens = WebhookTokens(secret(config.webhook_token_secret))
+        self.seal = OwnSeal(self.tokens)
+        self.keys_secret = secret(config.pinterest_keys_secret)
+        self.pinterest_app_secret = secret(config.pinterest_app_secret)
+        self.facebook_secret = secret(config.facebook_secret)
+        self.leadconnector_secret = secret(config.leadconnector_secret)
         self.queue = FailedLeadsQueue(self.sqs, config.failed_leads_queue_url)
         self.http = HttpClient("contacts_api", now=now)
         self.contacts_secret = secret(config.contacts_secret)
-        self.ledger = LedgerTable(aws.client("dynamodb"), config.ledger_table_name, now=now)
+        self.dynamodb = aws.client("dynamodb")
+        self.ledger = LedgerTable(self.dynamodb, config.ledger_table_name, now=now)
         self.routes = functools.cache(lambda: load_routes(routes_file))
 
     def receive(self) -> Receive:
         """The webhook's verb: it never waits for the CRM's rate limit."""
+        road = self.road(patience=0.0)
         return Receive(
-            sources=self.sources,
-            tokens=WebhookTokens(self.token_secret),
-            deliver=self.deliver(patience=0.0),
-            queue=self.queue,
+            sources=road.sources,
+            tokens=self.tokens,
+            accept=self.accept(road),
             budget=self.config.inline_budget,
-            waits=self.config.retry_waits,
-            chance=secrets.SystemRandom().random,
             now=self.now,
             iso_time=iso_time,
         )
 
     def retry(self) -> Retry:
         """The retry function's verb: it waits for a turn that is near, and lets others pass meanwhile."""
+        road = self.road(patience=SHORT_WAIT)
         return Retry(
-            sources=self.sources,
-            deliver=self.deliver(patience=SHORT_WAIT),
+            sources=road.sources,
+            deliver=road.deliver,
             queue=self.queue,
             waits=self.config.retry_waits,
             now=self.now,
@@ -89,20 +99,69 @@ class Parts:
             chance=secrets.SystemRandom().random,
         )
 
-    def deliver(self, *, patience: float) -> Deliver:
-        """What both have in common. patience: seconds that a call may wait for the CRM's rate limit."""
+    def accept(self, road: Road) -> Accept:
+        """Delivers what came just now, and parks what that cannot end."""
+        return Accept(
+            deliver=road.deliver,
+            queue=self.queue,
+            waits=self.config.retry_waits,
+            chance=secrets.SystemRandom().random,
+        )
+
+    def road(self, *, patience: float) -> Road:
+        """What every lead takes. patience: seconds that a call may wait for the CRM's rate limit."""
         admission = Admission(now=self.now, sleep=time.sleep, patience=patience)
         client = Client(
             self.http, self.contacts_secret, self.config.contacts_api_url, now=self.now, admission=admission
         )
-        return Deliver(
-            sources=self.sources,
+        crm = crm_over(client, self.config.custom_field_value_key, self.now)
+        sources = Sources(self, client, crm)
+        deliver = Deliver(
+            sources=sources,
             ledger=self.ledger,
-            steps=Steps(crm_over(client, self.config.custom_field_value_key, self.now)),
+            steps=Steps(crm),
             admission=admission,
             routes=self.routes,
             now=self.now,
         )
+        return Road(sources, deliver)
+
+    def reconcile(self) -> tuple[Reconcile, ReconcileScope]:
+        """The reconcile function's verbs: one takes orders, the other works on what they lead to."""
+        from leads.adapters.reconcile_ledger import ReconcileLedger
+        from leads.adapters.reconcile_queue import ReconcileQueue
+        from leads.flow.reconcile import Reconcile
+        from leads.flow.reconcile_scope import ReconcileScope
+
+        road = self.road(patience=SHORT_WAIT)
+        pullers = Pullers(self, road.sources)
+        ledger = ReconcileLedger(self.dynamodb, self.config.ledger_table_name, now=self.now)
+        queue = ReconcileQueue(self.sqs, self.config.reconcile_queue_url)
+        order = Reconcile(
+            pullers=pullers,
+            ledger=ledger,
+            queue=queue,
+            days=self.config.reconcile_days,
+            now=self.now,
+            sleep=time.sleep,
+            new_id=new_id,
+        )
+        work = ReconcileScope(
+            pullers=pullers,
+            accept=self.accept(road),
+            ledger=ledger,
+            queue=queue,
+            now=self.now,
+            new_id=new_id,
+        )
+        return order, work
+
+
+class Road(NamedTuple):
+    """The sources, and the verb that delivers their leads."""
+
+    sources: Sources
+    deliver: Deliver
 
 
 class WebhookTokens:
@@ -151,9 +210,9 @@ def load_routes(file: Path) -> RouteTable:
     return parse_routes(document, place=file.name)
 
 
-def iso_time(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
+def new_id() -> str:
+    """What nobody else has."""
+    return secrets.token_hex(8)
 
 
 @functools.cache
@@ -162,19 +221,35 @@ def parts() -> Parts:
     return Parts(settings())
 
 
-def rotation() -> Rotate:
-    """The rotation's verb, without anything that only leads need. Raises Misconfigured as `parts` does."""
+def reconcile() -> tuple[Reconcile, ReconcileScope]:
+    """The reconcile function's verbs. Raises Misconfigured as `parts` does."""
+    return parts().reconcile()
+
+
+def rotation(secret_id: str) -> Rotation:
+    """The rotation of the secret with this ARN, without anything that only leads need.
+
+    Raises Misconfigured as `parts` does, and for a secret that is nobody's to rotate.
+    """
     from leads.adapters.secret_versions import SecretVersions
-    from leads.crm.oauth import OAuth
-    from leads.flow.rotate import Rotate
 
     config = settings()
-    return Rotate(
-        versions=SecretVersions(Aws().lazily("secretsmanager"), config.contacts_secret),
-        tokens=OAuth(HttpClient("contacts_api", now=time.time), config.contacts_api_url, now=time.time),
-        now=time.time,
-        sleep=time.sleep,
-    )
+    versions = SecretVersions(Aws().lazily("secretsmanager"), secret_id)
+    if secret_id == config.contacts_secret:
+        from leads.crm.oauth import OAuth
+        from leads.flow.rotate import Rotate
+
+        http = HttpClient("contacts_api", now=time.time)
+        tokens = OAuth(http, config.contacts_api_url, now=time.time)
+        return Rotate(versions=versions, tokens=tokens, now=time.time, sleep=time.sleep)
+    if secret_id == config.pinterest_app_secret:
+        from leads.flow.rotate_pinterest import RotatePinterest
+        from leads.sources.pinterest_oauth import PinterestOAuth
+
+        http = HttpClient("pinterest_api", now=time.time)
+        pinterest = PinterestOAuth(http, config.pinterest_api_url, now=time.time)
+        return RotatePinterest(versions=versions, tokens=pinterest, now=time.time, sleep=time.sleep)
+    raise Misconfigured(f"the secret {secret_id} holds no tokens that this function refreshes")
 
 
 @functools.cache
@@ -204,6 +279,8 @@ def warm_up(*builders: Callable[[], object]) -> None:
             import phonenumbers
 
             phonenumbers.parse("+12128675309")
+            for path in REGISTRY.values():
+                importlib.import_module(path.partition(":")[0])
             parts().routes()
     except Exception:
         return
