@@ -14,8 +14,12 @@ from infra.preview_lead import preview, show
 from leads.core import custom_field, placeholders
 from leads.core.contact import DEFAULT_MAPPING
 from leads.core.contact_fields import CONTACT_FIELDS, snake
+from leads.core.dnd import CHANNELS
 from leads.core.errors import Misconfigured
-from leads.core.routes import Condition, Defaults, Route, RouteTable, TagRule, Task, parse_routes
+from leads.core.lifecycle import PLACES
+from leads.core.routes import COPIES, Condition, Defaults, DndRule, Route, RouteTable, TagRule, Task, parse_routes
+from leads.sources import REGISTRY
+from tests.infra.template import template
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(ROOT.glob("*.md"))
@@ -29,10 +33,22 @@ SHAPES = {
     "[[routes]]": Route,
     "condition": Condition,
     "[[routes.tag_rules]]": TagRule,
+    "[[routes.dnd_rules]]": DndRule,
     "[[routes.tasks]]": Task,
 }
-# Looks like a reason and is the address of the API.
-NO_REASONS = {"contacts_api_url"}
+# Reasons that no error is raised with where they are named: what `is_wanted` gives, and tables of refusals.
+CODES = {
+    "leads.core.plan": ("FILTERED_OUT", "TEST_LEAD", "NOT_COPIED"),
+    "leads.core.errors": ("GONE",),
+    "leads.crm.fates": ("REJECTED", "CONTACT_EXISTS"),
+}
+# The other sides by the names that reasons begin with; what else begins so: addresses, secrets, and a reason's kind.
+SIDES = ("contacts_api", "pinterest_api", "graph")
+NO_REASONS = {
+    *("contacts_api_url", "pinterest_api_url", "graph_api_url", "pinterest_api"),
+    *("pinterest_app_secret", "pinterest_keys_secret"),
+}
+_BY_SIDE = re.compile(r"(?:contacts_api|pinterest|graph)_\w*[a-z0-9]")
 
 _FENCED = re.compile(r"^```(\S[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -67,6 +83,8 @@ class TestExamples:
         "Example 2: follow-up tasks and notes",
         "Example 3: tag-based segmentation",
         "Example 4: campaign routing to two locations",
+        "Example 5: consent and do not disturb",
+        "Example 6: from one location to another",
     )
 
     @pytest.mark.parametrize("title", titles)
@@ -152,6 +170,22 @@ class TestTables:
         described = [name.strip("{}") for name in tables(section(ROUTES, "Placeholders"))["placeholder"]]
         assert {name for name in described if "?" not in name} == set(placeholders.NAMES)
 
+    def test_everything_that_can_be_copied_and_every_channel_is_named(self):
+        """In the rows of the keys that take them."""
+        text = section(ROUTES, "Every key")
+        for key, allowed in (("copies", COPIES), ("channels", CHANNELS)):
+            [row] = re.findall(rf"^\| `{key}` \|.*$", text, re.MULTILINE)
+            assert tuple(re.findall(r'`"(\w+)"`', row)) == allowed
+
+    def test_every_place_of_a_stage_is_described(self):
+        """And none is that does not exist."""
+        described = tables(section(ROUTES, "Stage"))["stage_from"]
+        assert [name.strip('"') for name in described] == list(PLACES)
+
+    def test_every_standard_question_is_named_on_the_page_of_routes(self):
+        """As somebody who writes a lead by hand needs them."""
+        assert set(re.findall(r"`([A-Z_]+)`", section(ROUTES, "Try it first"))) >= set(DEFAULT_MAPPING)
+
     def test_every_contact_field_is_named(self):
         """In the paragraph that lists them."""
         named = re.findall(r"`(\w+)`", section(ROUTES, "Contact fields").partition("The fields are")[2])
@@ -168,7 +202,9 @@ class TestTables:
         told = {}
         for row in rows:
             questions, fields = (re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3])
-            if fields:
+            if len(fields) == 1:
+                told |= dict.fromkeys(questions, fields[0])
+            elif fields:
                 told |= dict(zip(questions, fields, strict=True))
         assert told == {question: field for question, (field, _) in DEFAULT_MAPPING.items()}
 
@@ -189,15 +225,19 @@ class TestReasons:
         found = set(reasons_in_code())
         assert {"cannot_decrypt", "contacts_api_timeout", "daily_limit", "filtered_out", "replayed"} <= found
         assert {"rejected_by_contacts_api", "location_paused", "token_refused", "not_json", "secret_busy"} <= found
+        assert {"graph_unreachable", "graph_permission_missing", "pinterest_not_in_beta", "took_too_long"} <= found
+        assert {"echo", "lead_not_visible_check_leads_access_manager", "contact_unknown", "bad_signature"} <= found
 
 
 class TestMetrics:
     def test_every_metric_is_in_the_readme(self):
         """By the name that CloudWatch shows."""
         code = "".join(file.read_text("utf-8") for file in (ROOT / "functions").rglob("*.py"))
-        metrics = set(re.findall(r'"((?:Leads|Contacts?|Webhooks|Ledger|Unexpected|Decrypt|Delivery|Rotations|Token)'
-                                 r'[A-Z][A-Za-z]+)"', code))  # fmt: skip
-        assert {"LeadsDelivered", "ContactRemarks", "TokenRefreshFailed"} <= metrics
+        begin = (
+            "Leads|Contacts?|Graph|Webhooks|Configuration|Reconcile|Ledger|Unexpected|Decrypt|Delivery|Rotations|Token"
+        )
+        metrics = set(re.findall(rf'"((?:{begin})[A-Z][A-Za-z]+)"', code))
+        assert {"LeadsDelivered", "ContactRemarks", "TokenRefreshFailed", "GraphTokenRefused"} <= metrics
         assert metrics - set(re.findall(r"`(\w+)`", README)) == set()
 
     def test_every_alarm_is_in_the_readme(self):
@@ -205,6 +245,29 @@ class TestMetrics:
         template = (ROOT / "template.yaml").read_text("utf-8")
         alarms = re.findall(r"^  (\w+):\n    Type: AWS::CloudWatch::Alarm", template, re.MULTILINE)
         assert set(alarms) - set(re.findall(r"`(\w+)`", README)) == set()
+
+
+class TestSetUp:
+    def test_every_source_has_its_instructions(self):
+        """Under its own heading, with its address."""
+        for name in REGISTRY:
+            [text] = re.findall(rf"^### {name}\n(.*?)^##", README, re.MULTILINE | re.DOTALL | re.IGNORECASE)
+            assert f"/webhooks/{name}/" in text
+
+    def test_every_parameter_is_in_the_readme(self):
+        """And nothing is that does not exist."""
+        told = first_cells(section(README, "Deploy"))
+        assert set(told) == set(template()["Parameters"])
+
+    def test_every_output_that_is_named_exists(self):
+        """A secret's ARN, a function's name, an address."""
+        named = set(re.findall(r"\b(\w+(?:SecretArn|FunctionName|BaseUrl|QueueUrl))\b", README))
+        assert {"FacebookSecretArn", "ReconcileFunctionName"} <= named
+        assert named <= set(template()["Outputs"])
+
+    def test_every_secret_is_in_the_readme(self):
+        """By the output that names it."""
+        assert {name for name in template()["Outputs"] if name.endswith("SecretArn")} <= set(re.findall(r"\w+", README))
 
 
 class TestReferences:
@@ -229,9 +292,9 @@ class TestReferences:
                 titles = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
                 assert heading in {anchor(title) for title in titles}, target
 
-    def test_the_readme_has_the_page_on_routes_with_its_four_examples(self):
+    def test_the_readme_has_the_page_on_routes_with_its_first_four_examples(self):
         """Each of them linked by name."""
-        for title in TestExamples.titles:
+        for title in TestExamples.titles[:4]:
             assert f"ROUTES.md#{anchor(title)}" in README
 
 
@@ -240,45 +303,66 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def reasons_in_code() -> list[str]:
-    """Every reason that the functions give: in errors, in outcomes, and in the tables that name them."""
-    trees = [ast.parse(file.read_text("utf-8")) for file in sorted((ROOT / "functions").rglob("*.py"))]
-    constants = {
+def constants_of(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module gives names to."""
+    return {
         target.id: node.value.value
-        for tree in trees
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+
+
+def reasons_in_code() -> list[str]:
+    """Every reason that the functions give: in errors, in outcomes, and in the tables that name them."""
+    trees = {
+        file.relative_to(ROOT / "functions").with_suffix("").as_posix().replace("/", "."): ast.parse(
+            file.read_text("utf-8")
+        )
+        for file in sorted((ROOT / "functions").rglob("*.py"))
+    }
+    own = {module: constants_of(tree) for module, tree in trees.items()}
+    # Two modules may call different codes by one name; the one that is meant is its own, or the one it imports.
+    constants = {
+        module: {
+            alias.asname or alias.name: own[node.module][alias.name]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module in own
+            for alias in node.names
+            if alias.name in own[node.module]
+        }
+        | own[module]
+        for module, tree in trees.items()
+    }
     found: set[str] = set()
 
-    def take(node: ast.expr | None) -> None:
+    def take(node: ast.expr | None, module: str) -> None:
         """A text, the constant that holds it, either side of a condition, or the end of a reason for another side."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(node.value)
         elif isinstance(node, ast.Name | ast.Attribute):
-            found.add(constants.get(node.id if isinstance(node, ast.Name) else node.attr, ""))
+            found.add(constants[module].get(node.id if isinstance(node, ast.Name) else node.attr, ""))
         elif isinstance(node, ast.IfExp):
-            take(node.body)
-            take(node.orelse)
+            take(node.body, module)
+            take(node.orelse, module)
         elif isinstance(node, ast.JoinedStr) and isinstance(end := node.values[-1], ast.Constant):
-            found.add(f"contacts_api{end.value}")
+            found.update(f"{side}{end.value}" for side in SIDES)
 
-    for node in (node for tree in trees for node in ast.walk(tree)):
+    for module, node in ((module, node) for module, tree in trees.items() for node in ast.walk(tree)):
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            if name in ("TryAgain", "Undeliverable") and node.args:
-                take(node.args[0])
+            if name in ("TryAgain", "Undeliverable", "Unwanted") and node.args:
+                take(node.args[0], module)
             elif name == "RejectedRequest" and len(node.args) > 1:
-                take(node.args[1])
+                take(node.args[1], module)
             for keyword in node.keywords:
                 if keyword.arg == "reason":
-                    take(keyword.value)
+                    take(keyword.value, module)
         elif isinstance(node, ast.Assign) and any(getattr(t, "attr", t) in ("reason",) for t in node.targets):
-            take(node.value)
-        elif isinstance(node, ast.Constant) and re.fullmatch(r"contacts_api_\w*[a-z0-9]", str(node.value)):
+            take(node.value, module)
+        elif isinstance(node, ast.Constant) and _BY_SIDE.fullmatch(str(node.value)):
             found.add(node.value)
-    # What `is_wanted` gives and what the table of refusals says are constants of their own.
-    found |= {constants[name] for name in ("FILTERED_OUT", "TEST_LEAD", "REJECTED", "CONTACT_EXISTS", "GONE")}
+    for module, names in CODES.items():
+        found |= {own[module][name] for name in names}
     return sorted(code for code in found - NO_REASONS if re.fullmatch(r"[a-z0-9_]+", code))
