@@ -46,7 +46,7 @@ help: ## What there is to do
 	grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/make \1|\2/' | while IFS='|' read -r name text; do \
 	  printf '%-17s %s\n' "$$name" "$$text"; done
 
-run: setup ## Deploy into an emulated AWS on this machine, send one lead, stay up (DEMO=1: end after the lead)
+run: setup ## Deploy into an emulated AWS on this machine, send one lead of each source, stay up (DEMO=1: end after them)
 	exec $(DEV)/python -m infra.local
 
 # What check does comes first, then the rest of the tests: all in one run, so that its last line counts every test once.

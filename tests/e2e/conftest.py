@@ -59,6 +59,15 @@ class Crm:
         """Has the CRM tell of what happens in these locations."""
         self._ask("POST", "webhooks", {"url": url, "locations": list(locations)})
 
+    def tell_nobody(self) -> None:
+        """Has the CRM keep to itself what happens."""
+        self._ask("DELETE", "webhooks")
+
+    def make(self, path: str, **order: Any) -> dict[str, Any]:
+        """A record that somebody makes in the CRM's own pages."""
+        [made] = self._ask("POST", path, order).values()
+        return dict(made)
+
     def break_with(self, **fault: Any) -> None:
         """Orders a fault, in the words of the sandbox."""
         self._ask("POST", "faults", fault)

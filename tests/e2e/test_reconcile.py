@@ -13,7 +13,7 @@ import urllib3
 from infra.local import facebook_sender
 from infra.local.graph.examples import example_form
 from infra.local.vendor_accounts import AD_ACCOUNT, PAGES
-from tests.e2e.conftest import Deployment, until
+from tests.e2e.conftest import HERE, THERE, Deployment, until
 
 pytestmark = pytest.mark.e2e
 
@@ -84,6 +84,8 @@ def test_pinterest_leads_are_found_in_the_export(every_source: Deployment) -> No
         }
         for number in range(5)
     ]
+    # The file is there at the first look.
+    post(stack.pinterest_api_url, "exports", {"polls": 0})
     for lead in leads:
         post(stack.pinterest_api_url, "leads", lead)
     report = ordered(every_source, source="pinterest", account=AD_ACCOUNT, form=AD)
@@ -92,6 +94,35 @@ def test_pinterest_leads_are_found_in_the_export(every_source: Deployment) -> No
     assert (row["platform"], row["delivered"], row["fetched"], row["missing"]) == (5, 1, 4, 0)
     until(lambda: len(found(every_source, "export")) == 5, 60)
     assert {len(it["notes"]) for it in found(every_source, "export")} == {1}
+
+
+def test_records_of_a_location_that_no_webhook_told_of_are_found(every_source: Deployment) -> None:
+    """Contacts, their notes and their tasks, each once, also those of a contact that is known by e-mail only."""
+    crm, stack = every_source.crm, every_source.stack
+    crm.tell_nobody()
+    try:
+        for number in range(3):
+            contact = crm.make("contacts", location=HERE, firstName="Ada", email=f"quiet{number}@example.com")
+            crm.make(f"contacts/{contact['id']}/notes", body="Called, wants a quote")
+            crm.make(f"contacts/{contact['id']}/tasks", title="Send the quote")
+        # Somebody of the other location knows her already.
+        crm.make("contacts", location=THERE, firstName="Ada", email="quiet0@example.com", city="Paris")
+        until(lambda: every_source.waiting(every_source.failed_leads) == 0, 60)
+        first = ordered(every_source, source="leadconnector", account=HERE)
+        assert first["complete"], first
+        assert {row["form"]: row["missing"] for row in first["forms"]} == {"contacts": 0, "notes": 0, "tasks": 0}
+
+        def carried_over() -> bool:
+            copies = [it for it in found(every_source, "quiet") if it["locationId"] == THERE]
+            return [(len(it["notes"]), len(it["tasks"])) for it in copies] == [(2, 2)] * 3
+
+        until(carried_over, 60)
+        second = ordered(every_source, source="leadconnector", account=HERE)
+        assert second["complete"], second
+        assert second["totals"]["fetched"] == 0, second
+        assert carried_over()
+    finally:
+        crm.tell(stack.webhook_url("leadconnector"), HERE, THERE)
 
 
 def test_an_order_that_cannot_be_followed_is_answered_in_a_sentence(every_source: Deployment) -> None:
