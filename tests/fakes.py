@@ -95,6 +95,9 @@ class FakeLedger:
     ) -> Standing | None:
         return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
 
+    def drop(self, envelope: Envelope, *, reason: str) -> None:
+        self._put_back(envelope, Status.IGNORED, reason, "none", None, None)
+
     def look(self, key: str) -> Standing | None:
         self._check()
         item = self.items.get(key)

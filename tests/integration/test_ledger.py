@@ -288,3 +288,25 @@ def test_a_record_that_was_not_wanted_can_be_claimed_once_it_has_changed(ledger:
     assert refused(ledger, clock).status is Status.IGNORED
     changed = msgspec.structs.replace(lead(seal=""), revision="2")
     assert isinstance(ledger.claim(changed, until=clock() + 30, message_id=""), Claim)
+
+
+def test_a_record_of_a_crm_is_remembered_for_years(aws: AwsAccount, clock: Clock) -> None:
+    """It may change long after an ad's lead would have been forgotten."""
+    table = LedgerTable(aws.dynamodb, aws.table, now=clock)
+    kept = {}
+    for name, it in {
+        "record": msgspec.structs.replace(lead(seal=""), revision="1"),
+        "lead": lead("10", seal=""),
+    }.items():
+        table.claim(it, until=clock() + 30, message_id="")
+        item = aws.dynamodb.get_item(TableName=aws.table, Key={"pk": {"S": it.ledger_key}})["Item"]
+        kept[name] = round((int(item["expires_at"]["N"]) - clock()) / 86_400)
+    assert kept == {"record": 5 * 365, "lead": 90}
+
+
+def test_a_parked_lead_that_turned_out_unwanted_waits_no_more(ledger: Any, clock: Clock) -> None:
+    """What was delivered stays delivered."""
+    ledger.park(ENVELOPE, reason="x", claim=claim(ledger, clock))
+    ledger.drop(ENVELOPE, reason="deleted_at_source")
+    known = ledger.look("pinterest#1#9")
+    assert (known.status, known.reason) == (Status.IGNORED, "deleted_at_source")

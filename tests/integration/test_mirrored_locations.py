@@ -280,3 +280,17 @@ def test_a_hundred_contacts_on_both_sides_come_to_rest(world: World) -> None:
         for contact in contacts:
             expected = 0 if contact["email"].startswith(home) else 1
             assert (len(contact["notes"]), len(contact["tasks"])) == (expected, expected), contact["email"]
+
+
+def test_a_note_that_is_deleted_while_its_copy_is_in_doubt_is_gone_over_there(world: World) -> None:
+    """The copy was written and nobody heard of it; it is found by its reference."""
+    made = ada(world)
+    there = world.contact(THERE)["id"]
+    match = {"method": "POST", "path": f"/contacts/{there}/notes"}
+    world.crm.add_fault(match=match, drop_connection=True, after=True, times=1)
+    note = world.crm.staff.add_note(made["id"], "Called, wants a quote")
+    assert world.crm.webhooks.idle(20)
+    assert len(world.contact(THERE)["notes"]) == 2
+    world.crm.staff.delete_note(made["id"], note["id"])
+    world.settle()
+    assert len(world.contact(THERE)["notes"]) == 1

@@ -15,6 +15,8 @@ from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, Status
 
 KEPT_SECONDS = 90 * 86_400
+# A contact of a CRM location can change years after it was carried over, and must not be taken for a new one then.
+RECORD_KEPT_SECONDS = 5 * 365 * 86_400
 
 _CLAIM = (
     "SET #status = :claimed, claim_owner = :owner, claimed_until = :until_ms, updated_at = :now,"
@@ -124,6 +126,10 @@ class LedgerTable:
         """
         return self._put_back(envelope, Status.UNDELIVERABLE, reason, message_id, claim, progress)
 
+    def drop(self, envelope: Envelope, *, reason: str) -> None:
+        """Records that a parked lead need not be delivered any more. Raises TryAgain(ledger_unavailable)."""
+        self._put_back(envelope, Status.IGNORED, reason, "none", None, None)
+
     def look(self, key: str) -> Standing | None:
         """How the lead with this key stands, None when it is not known. Raises TryAgain(ledger_unavailable)."""
         try:
@@ -139,7 +145,7 @@ class LedgerTable:
         So what we write ourselves is known before a platform tells of it. Raises TryAgain(ledger_unavailable).
         """
         now = self._now()
-        values = {":status": {"S": Status.DELIVERED}, ":expires": {"N": str(int(now) + KEPT_SECONDS)}}
+        values = {":status": {"S": Status.DELIVERED}, ":expires": {"N": str(int(now) + RECORD_KEPT_SECONDS)}}
         progress = ledger_item.values(Progress(contact_id=contact_id, location_id=location_id))
         self._update(key, _PAIR, _NEW, values | progress | {":now": {"S": iso_time(now)}})
 
@@ -153,7 +159,7 @@ class LedgerTable:
             ":owner": {"S": claim.owner},
             ":now": {"S": iso_time(now)},
             ":until_ms": {"N": str(int(until * 1000))},
-            ":expires": {"N": str(int(now) + KEPT_SECONDS)},
+            ":expires": {"N": str(int(now) + (RECORD_KEPT_SECONDS if lead.is_record else KEPT_SECONDS))},
             ":one": {"N": "1"},
         }
         if seen:

@@ -88,6 +88,11 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     contact_key: str = ""
     removes: str = ""
 
+    @property
+    def is_record(self) -> bool:
+        """Whether this is a record of a CRM, of which there may be news as long as it exists."""
+        return bool(self.revision or self.copied)
+
 
 def plain_id(value: Any) -> str:
     """An identifier that is safe as a key and in a log line.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -12,8 +11,8 @@ from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable,
 from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, Status
 from leads.core.outcome import Outcome
-from leads.core.plan import Plan, is_wanted, plan_for
-from leads.core.routes import Route, RouteTable
+from leads.core.routes import RouteTable
+from leads.flow.decide import Admission, Decision, first_seen
 from leads.flow.mirror import Mirror
 from leads.flow.steps import Steps
 
@@ -50,6 +49,8 @@ class Ledger(Protocol):
 
     def pair(self, key: str, *, contact_id: str, location_id: str) -> None: ...
 
+    def drop(self, envelope: Envelope, *, reason: str) -> None: ...
+
     def park(
         self, envelope: Envelope, *, reason: str, claim: Claim | None, progress: Progress | None = None
     ) -> Standing | None: ...
@@ -63,12 +64,6 @@ class Ledger(Protocol):
         claim: Claim | None,
         progress: Progress | None = None,
     ) -> Standing | None: ...
-
-
-class Admission(Protocol):
-    """Who may be called now: raises TryAgain for a location that is throttled or down."""
-
-    def check(self, location_id: str) -> None: ...
 
 
 class Deliver:
@@ -121,23 +116,22 @@ class Deliver:
             outcome = msgspec.structs.replace(outcome, account=lead.account)
             if lead.removes:
                 return self._remove(lead, outcome, deadline)
-            table, route = self._route(lead)
-            outcome = msgspec.structs.replace(outcome, route=route.name, location_id=route.location)
-            unwanted = is_wanted(lead, route, table.defaults, now=self._now())
-            plan = None if unwanted else self._plan(lead, route, table, envelope)
+            decision = self._decide(lead, envelope)
+            outcome = msgspec.structs.replace(outcome, route=decision.route.name, location_id=decision.route.location)
+            plan = decision.first_plan()
             standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if lead.revision and isinstance(standing, Standing) and standing.status is Status.DELIVERED:
                 # A record that we know, in another state: that is a lead of its own, which is done once, too.
-                lead = msgspec.structs.replace(lead, ledger_key=f"{lead.ledger_key}@{lead.revision}")
-                plan = None if unwanted else self._plan(lead, route, table, envelope, known=standing)
+                lead = msgspec.structs.replace(lead, ledger_key=f"{lead.ledger_key}@{lead.revision}", revision="")
+                plan = decision.update(standing)
                 standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if isinstance(standing, Standing):
                 return self._met(standing, outcome)
             claim = standing
             if plan is None:
-                self._ledger.ignore(claim, reason=unwanted)
-                return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=unwanted)
-            mirror = self._mirror(lead, route, table, envelope, plan) if plan.mirrors else None
+                self._ledger.ignore(claim, reason=decision.unwanted)
+                return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=decision.unwanted)
+            mirror = Mirror(self._ledger, lead, plan, decision.update_of, now=self._now) if plan.mirrors else None
             taken = self._steps.take(plan, claim, deadline=deadline, mirror=mirror)
             progress = taken.progress
             outcome = msgspec.structs.replace(outcome, contact_id=progress.contact_id or None, trace_id=taken.trace_id)
@@ -152,12 +146,10 @@ class Deliver:
                 status=Status.DELIVERED,
                 is_new_contact=taken.is_new_contact,
                 remarks=progress.remarks,
-                latency=_latency(lead, at),
+                latency=None if plan.is_update else _latency(lead, at),
             )
         except Unwanted as error:
-            return msgspec.structs.replace(
-                outcome, status=Status.IGNORED, reason=error.reason, detail=error.detail, trace_id=error.trace_id
-            )
+            return self._drop(envelope, outcome, error, message_id)
         except Exception as error:
             failed = _failure(outcome, error)
         if claim is None and message_id and not failed.counts:
@@ -175,64 +167,39 @@ class Deliver:
             raise Undeliverable("unknown_source", f"this app has no source named {name!r}")
         return source
 
-    def _route(self, lead: Lead) -> tuple[RouteTable, Route]:
-        table = self._routes()
-        route = table.match(lead)
-        if route is None:
-            raise TryAgain("no_route", "no route in routes.toml takes this lead")
-        return table, route
-
-    def _plan(
-        self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope, *, known: Standing | None = None
-    ) -> Plan:
-        """What the lead becomes. The same in every attempt, as all times in it count from when the lead was left.
-
-        known: how the lead's contact stands, if it was delivered before.
-        """
-        is_update = known is not None
-        if lead.copied:
-            known = self._ledger.look(lead.contact_key)
-        plan = plan_for(
+    def _decide(self, lead: Lead, envelope: Envelope) -> Decision:
+        return Decision(
             lead,
-            route,
-            table.defaults,
+            self._routes(),
             source_label=self._sources[lead.source].label,
-            now=self._received_at(envelope),
-            is_update=is_update,
-            contact_id=(known.contact_id or "") if known and known.location_id == route.location else "",
+            received_at=first_seen(envelope, now=self._now),
+            ledger=self._ledger,
+            admission=self._admission,
+            now=self._now(),
         )
-        if not plan.fields and not plan.contact_id:
-            raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
-        if not is_update:
-            self._admission.check(plan.location_id)
-        return plan
-
-    def _mirror(self, lead: Lead, route: Route, table: RouteTable, envelope: Envelope, plan: Plan) -> Mirror:
-        """How a contact of a CRM location is kept apart from what we wrote there ourselves."""
-
-        def update_of(contact_id: str) -> Plan:
-            twin = Standing(status=Status.DELIVERED, contact_id=contact_id, location_id=route.location)
-            return self._plan(lead, route, table, envelope, known=twin)
-
-        return Mirror(self._ledger, lead, plan, update_of, now=self._now)
 
     def _remove(self, lead: Lead, outcome: Outcome, deadline: float) -> Outcome:
         """Takes back the copy of a note or task that its author has deleted. Doing this twice changes nothing."""
         copy = self._ledger.look(lead.removes)
-        if copy is not None and copy.status in (Status.CLAIMED, Status.PARKED):
+        if copy and copy.status is Status.CLAIMED and (copy.claimed_until or 0.0) > self._now():
             raise TryAgain("claimed_elsewhere", "its copy is being written", retry_after=SHORT_DELAY, counts=False)
         if copy is None or not copy.contact_id:
             raise Unwanted("never_copied", "there is no copy of it")
-        self._steps.remove(copy, deadline=deadline)
+        self._steps.remove(copy, f"{lead.source}/{lead.removes.rpartition('#')[2]}", deadline=deadline)
         return msgspec.structs.replace(
             outcome, status=Status.DELIVERED, contact_id=copy.contact_id, location_id=copy.location_id
         )
 
-    def _received_at(self, envelope: Envelope) -> float:
+    def _drop(self, envelope: Envelope, outcome: Outcome, unwanted: Unwanted, message_id: str) -> Outcome:
+        """A lead that need not be delivered; where it has waited, the ledger must not say that it still does."""
         try:
-            return dt.datetime.fromisoformat(envelope.received_at).timestamp()
-        except ValueError:
-            return self._now()
+            if message_id:
+                self._ledger.drop(envelope, reason=unwanted.reason)
+        except LeadError:
+            pass
+        return msgspec.structs.replace(
+            outcome, status=Status.IGNORED, reason=unwanted.reason, detail=unwanted.detail, trace_id=unwanted.trace_id
+        )
 
     def _met(self, standing: Standing, outcome: Outcome) -> Outcome:
         """The lead is not ours to deliver: done already, given up on, or in somebody else's hands."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ from leads.core.errors import TryAgain, Undeliverable
 from leads.core.ledger import UNKNOWN, Claim, Progress, Standing
 from leads.core.plan import Plan
 from leads.core.readback import Remark
+from leads.core.recognition import FoundTask
 from leads.core.step_states import CONTACT, NOTE, NOTHING, TASK, in_doubt, is_done, step_names, worth_telling
 from leads.flow.contact_step import Contacts, ContactStep, CustomFields, Written
 from leads.flow.follow_up import FollowUp, has_tags, may_have_happened
@@ -26,8 +28,10 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: Any
 
 
-class Removable(Protocol):
-    """Notes or tasks; removing what is gone already is a success."""
+class Shelf(Protocol):
+    """A contact's notes or tasks; removing what is gone already is a success."""
+
+    def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> Any: ...
 
     def delete(self, location_id: str, contact_id: str, removed_id: str, *, deadline: float) -> None: ...
 
@@ -52,8 +56,8 @@ class Steps:
         contacts: Contacts = crm.contacts
         custom_fields: CustomFields = crm.custom_fields
         self._contacts = contacts
-        self._notes: Removable = crm.notes
-        self._tasks: Removable = crm.tasks
+        self._notes: Shelf = crm.notes
+        self._tasks: Shelf = crm.tasks
         self._contact_step = ContactStep(contacts, custom_fields)
         self._follow_up = FollowUp(crm.tags, crm.notes, crm.tasks)
 
@@ -100,13 +104,19 @@ class Steps:
             is_nothing_new=is_nothing_new,
         )
 
-    def remove(self, copy: Standing, *, deadline: float) -> None:
-        """Removes the note or task that a copy consists of. Raises TryAgain or Undeliverable by the table of fates."""
+    def remove(self, copy: Standing, reference: str, *, deadline: float) -> None:
+        """Removes the note or task that a copy consists of. Raises TryAgain or Undeliverable by the table of fates.
+
+        reference: by which one is recognised that may have been written without anybody hearing of it.
+        """
         where = (copy.location_id, copy.contact_id or "")
-        for name, made in copy.steps.items():
-            if is_done(made) and made != NOTHING and name.startswith((NOTE, TASK)):
-                resource = self._notes if name == NOTE else self._tasks
-                resource.delete(*where, made, deadline=deadline)
+        for name, state in copy.steps.items():
+            shelf = self._notes if name == NOTE else self._tasks if name.startswith(TASK) else None
+            if shelf is None or state == NOTHING:
+                continue
+            made = [state] if is_done(state) else _ids(shelf.find(*where, reference, deadline=deadline))
+            for each in made:
+                shelf.delete(*where, each, deadline=deadline)
 
     def _contact(
         self,
@@ -140,3 +150,10 @@ def _weight(failure: Exception) -> tuple[int, float]:
     if isinstance(failure, TryAgain):
         return (2 if failure.counts else 1), failure.retry_after or 0.0
     return (0, 0.0) if isinstance(failure, Undeliverable) else (3, 0.0)
+
+
+def _ids(found: str | Sequence[FoundTask] | None) -> list[str]:
+    """The ids of what a look-up has found: the id of a note, or tasks."""
+    if isinstance(found, str):
+        return [found]
+    return [task.task_id for task in found or ()]
