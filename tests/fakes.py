@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from leads.core.errors import Misconfigured, TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Progress, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, State, Status
 from leads.core.parked_lead import Parking
 from leads.core.routes import Defaults, Route, RouteTable
 
+NO_STATE = State()
 LOCATION = "ve9EPM428h8vShlRW1KT"
 ROUTES = RouteTable(routes=[Route(name="all", location=LOCATION)], defaults=Defaults(phone_region="US"))
 
@@ -46,28 +49,33 @@ class FakeLedger:
     def claim(self, lead: Lead, *, until: float, message_id: str) -> Claim | Standing:
         self._check()
         item = self.items.get(lead.ledger_key)
-        if item and not self._is_free(item, message_id or "none", may_change=bool(lead.revision)):
+        if item and not self._is_free(item, lead, message_id or "none"):
             return _standing(item)
         if lead.seal and self.seals.setdefault(lead.seal, lead.ledger_key) != lead.ledger_key:
             return Standing(status=Status.IGNORED, replayed=True)
         doubtful = bool(item) and item["status"] is Status.CLAIMED
         item = self.items.setdefault(lead.ledger_key, _new_item(self.now()))
+        progress: Progress = item["progress"]
+        is_update = item.get("was_delivered", False)
         claim = Claim(
             key=lead.ledger_key,
             owner=secrets.token_hex(4),
-            progress=item["progress"],
+            progress=msgspec.structs.replace(progress, steps={}, remarks=()) if is_update else progress,
             doubtful=doubtful,
             first_seen_at=item["first_seen_at"],
+            is_update=is_update,
         )
         item.pop("reason", None)
         item.update(status=Status.CLAIMED, owner=claim.owner, claimed_until=until, attempts=item.get("attempts", 0) + 1)
         return claim
 
-    def finish(self, claim: Claim, *, progress: Progress) -> None:
+    def finish(self, claim: Claim, *, progress: Progress, state: State = NO_STATE) -> None:
         self._check()
         if self.breaks_on_finish:
             raise TryAgain("ledger_unavailable")
-        self._close(claim, status=Status.DELIVERED, progress=progress)
+        told = {name: value for name in ("revision", "changed_at") if (value := getattr(state, name)) not in ("", None)}
+        told |= {"counterpart": True} if state.is_counterpart else {}
+        self._close(claim, status=Status.DELIVERED, progress=progress, was_delivered=True, **told)
 
     def ignore(self, claim: Claim, *, reason: str) -> None:
         self._check()
@@ -106,7 +114,8 @@ class FakeLedger:
     def pair(self, key: str, *, contact_id: str, location_id: str) -> None:
         self._check()
         progress = Progress(contact_id=contact_id, location_id=location_id)
-        self.items.setdefault(key, _new_item(self.now()) | {"status": Status.DELIVERED, "progress": progress})
+        new = {"status": Status.DELIVERED, "progress": progress, "was_delivered": True}
+        self.items.setdefault(key, _new_item(self.now()) | new)["counterpart"] = True
 
     def _put_back(
         self,
@@ -135,10 +144,13 @@ class FakeLedger:
         item.pop("claimed_until", None)
         return None
 
-    def _is_free(self, item: Mapping[str, Any], message_id: str, *, may_change: bool) -> bool:
+    def _is_free(self, item: Mapping[str, Any], lead: Lead, message_id: str) -> bool:
         match item["status"]:
             case Status.IGNORED:
-                return may_change
+                return bool(lead.revision)
+            case Status.DELIVERED:
+                is_older = lead.changed_at is not None and lead.changed_at < item.get("changed_at", 0.0)
+                return bool(lead.revision) and lead.revision != item.get("revision") and not is_older
             case Status.PARKED:
                 return True
             case Status.CLAIMED:
@@ -201,6 +213,7 @@ def _standing(item: Mapping[str, Any]) -> Standing:
         claimed_until=item.get("claimed_until"),
         location_id=item["progress"].location_id,
         steps=item["progress"].steps,
+        is_counterpart=item.get("counterpart", False),
     )
 
 

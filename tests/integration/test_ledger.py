@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from leads.adapters.ledger_table import LedgerTable
 from leads.core.errors import TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import UNKNOWN, Claim, Progress, Standing, Status
+from leads.core.ledger import UNKNOWN, Claim, Progress, Standing, State, Status
 from tests.fakes import Clock, FakeLedger
 from tests.integration.conftest import AwsAccount
 
@@ -310,3 +310,50 @@ def test_a_parked_lead_that_turned_out_unwanted_waits_no_more(ledger: Any, clock
     ledger.drop(ENVELOPE, reason="deleted_at_source")
     known = ledger.look("pinterest#1#9")
     assert (known.status, known.reason) == (Status.IGNORED, "deleted_at_source")
+
+
+def record(revision: str, changed_at: float | None = None) -> Lead:
+    return msgspec.structs.replace(lead(seal=""), revision=revision, changed_at=changed_at)
+
+
+def delivered(ledger: Any, clock: Clock, lead: Lead) -> Claim:
+    claimed = ledger.claim(lead, until=clock() + 30, message_id="")
+    assert isinstance(claimed, Claim)
+    ledger.finish(claimed, progress=WRITTEN, state=State(revision=lead.revision, changed_at=lead.changed_at))
+    return claimed
+
+
+def test_a_record_is_delivered_once_in_each_state(ledger: Any, clock: Clock) -> None:
+    """The second time as news of the contact that it became, with none of the first time's steps."""
+    assert not delivered(ledger, clock, record("a")).is_update
+    assert ledger.claim(record("a"), until=clock() + 30, message_id="").status is Status.DELIVERED
+    news = delivered(ledger, clock, record("b"))
+    assert (news.is_update, news.progress) == (True, Progress(contact_id="c1", location_id="l1"))
+    # A value that comes back is news again.
+    assert delivered(ledger, clock, record("a")).is_update
+
+
+def test_an_older_state_never_follows_a_later_one(ledger: Any, clock: Clock) -> None:
+    """Events come in any order."""
+    delivered(ledger, clock, record("b", changed_at=200.0))
+    assert ledger.claim(record("a", changed_at=100.0), until=clock() + 30, message_id="").status is Status.DELIVERED
+    delivered(ledger, clock, record("c", changed_at=300.0))
+
+
+def test_news_of_a_record_that_waits_is_news_again(ledger: Any, clock: Clock) -> None:
+    """Its first delivery is not forgotten, nor the contact."""
+    delivered(ledger, clock, record("a"))
+    waiting = ledger.claim(record("b"), until=clock() + 30, message_id="")
+    ledger.park(ENVELOPE, reason="x", claim=waiting, progress=Progress(contact_id="c1", location_id="l1"))
+    again = ledger.claim(record("c"), until=clock() + 30, message_id="m1")
+    assert (again.is_update, again.progress.contact_id) == (True, "c1")
+
+
+def test_a_counterpart_stays_one(ledger: Any, clock: Clock) -> None:
+    """Also when it was on its way already, and after it was delivered."""
+    on_its_way = ledger.claim(record("a"), until=clock() + 30, message_id="")
+    ledger.pair("pinterest#1#9", contact_id="c2", location_id="l2")
+    ledger.finish(on_its_way, progress=WRITTEN, state=State(revision="a"))
+    assert ledger.look("pinterest#1#9").is_counterpart
+    ledger.pair("leadconnector#b#c9", contact_id="c1", location_id="a")
+    assert ledger.look("leadconnector#b#c9").is_counterpart

@@ -13,6 +13,7 @@ import pytest
 from infra.local.contacts_sandbox import ContactsSandbox
 from infra.local.sandbox.web import Answer, Call, LoopbackServer
 from leads.adapters.http import HttpClient
+from leads.core.lead import Envelope
 from leads.core.outcome import Outcome
 from leads.core.parked_lead import body_of
 from leads.core.request import Request
@@ -25,11 +26,12 @@ from leads.flow.receive import Receive
 from leads.flow.retry import Message, Retry
 from leads.flow.steps import Steps
 from leads.sources.leadconnector import LeadConnector
+from leads.sources.leadconnector_events import event_of
 from leads.sources.own_seal import OwnSeal
 from leads.wiring import crm_over
 from tests.fakes import FakeLedger, FakeQueue, FakeSecret, OpenDoor
 
-HERE, THERE = "locationHere00000001", "locationThere0000001"
+HERE, THERE, THIRD = "locationHere00000001", "locationThere0000001", "locationThird0000001"
 TOKEN = "t" * 48
 
 ROUTES = {
@@ -84,17 +86,20 @@ class World:
 
     def __init__(self, routes: RouteTable) -> None:
         self.crm = ContactsSandbox(
-            {"pit-here": HERE, "pit-there": THERE}, webhook_retry_delay=0.02, burst=100_000
+            {"pit-here": HERE, "pit-there": THERE, "pit-third": THIRD}, webhook_retry_delay=0.02, burst=100_000
         ).start()
         self.ledger = Ledger(time.time)  # type: ignore[arg-type]
         self.queue = FakeQueue()
         self.outcomes: list[Outcome] = []
-        locations = FakeSecret({"locations": {HERE: {"token": "pit-here"}, THERE: {"token": "pit-there"}}})
+        tokens = {HERE: "pit-here", THERE: "pit-there", THIRD: "pit-third"}
+        locations = FakeSecret({"locations": {location: {"token": token} for location, token in tokens.items()}})
         client = Client(HttpClient("contacts_api", now=time.time), locations, self.crm.url, now=time.time)
         secret = FakeSecret({"locations": [HERE, THERE], "public_keys": [self.crm.webhooks.public_key]})
         crm = crm_over(client, "field_value", time.time)
         source = LeadConnector(secret, OwnSeal(Tokens()), Records(client, crm.custom_fields), now=time.time)
         sources = {"leadconnector": source}
+        self.source = source
+        self.routes = routes.routes
         deliver = Deliver(
             sources=sources,
             ledger=self.ledger,
@@ -103,10 +108,11 @@ class World:
             routes=lambda: routes,
             now=time.time,
         )
+        self._accept = Accept(deliver=deliver, queue=self.queue, waits=(1, 1, 1), chance=lambda: 0.5)
         self.receive = Receive(
             sources=sources,
             tokens=Tokens(),
-            accept=Accept(deliver=deliver, queue=self.queue, waits=(1, 1, 1), chance=lambda: 0.5),
+            accept=self._accept,
             budget=10,
             now=time.time,
             iso_time=lambda _: "2027-01-15T08:00:00.000+00:00",
@@ -142,6 +148,18 @@ class World:
             self.outcomes += self.retry(messages, remaining=60) if messages else []
             time.sleep(0.05)
         raise AssertionError("the two locations never come to rest")
+
+    def news(self, kind: str, location: str, record_id: str, contact_id: str = "") -> Envelope:
+        """An event as it waits in the queue."""
+        payload = {"type": kind, "locationId": location, "id": record_id, "contactId": contact_id}
+        event = event_of(payload)
+        assert event is not None
+        return self.source.envelope(event, payload, received_at="2027-01-15T08:00:00.000+00:00")
+
+    def accept(self, envelope: Envelope) -> Outcome:
+        """What becomes of one event."""
+        [outcome] = self._accept([envelope], deadline=time.time() + 10, alive_until=time.time() + 12)
+        return outcome
 
     def contact(self, location: str) -> dict[str, Any]:
         """The only contact of a location."""
@@ -280,6 +298,65 @@ def test_a_hundred_contacts_on_both_sides_come_to_rest(world: World) -> None:
         for contact in contacts:
             expected = 0 if contact["email"].startswith(home) else 1
             assert (len(contact["notes"]), len(contact["tasks"])) == (expected, expected), contact["email"]
+
+
+def test_a_first_delivery_that_is_interrupted_keeps_its_note_and_tasks(world: World) -> None:
+    """News of the other side that comes in between does not turn it into an update."""
+    world.crm.webhooks.clear()
+    here = world.crm.staff.create_contact(HERE, firstName="Ada", email="ada@example.com")
+    there = world.crm.staff.create_contact(THERE, firstName="Ada", email="ada@example.com", source="trade fair")
+    world.crm.add_fault(match={"method": "POST", "path": f"/contacts/{there['id']}/notes"}, status=503, times=1)
+    news_here = world.news("ContactCreate", HERE, here["id"])
+    told = [world.accept(news) for news in (news_here, world.news("ContactTagUpdate", THERE, there["id"]), news_here)]
+    assert [(outcome.status, outcome.reason) for outcome in told] == [
+        ("parked", "contacts_api_5xx"), ("ignored", "nothing_new"), ("delivered", ""),
+    ]  # fmt: skip
+    assert (len(world.contact(THERE)["notes"]), len(world.contact(THERE)["tasks"])) == (1, 1)
+    assert (world.contact(HERE)["notes"], world.contact(HERE)["tasks"]) == ([], [])
+
+
+def test_a_state_that_was_delivered_does_not_undo_what_staff_corrected(world: World) -> None:
+    """A webhook that is repeated, and a reconciliation, tell of a state that is done with."""
+    made = ada(world)
+    world.crm.webhooks.clear()
+    world.crm.staff.change_contact(world.contact(THERE)["id"], city="Paris")
+    assert world.accept(world.news("ContactCreate", HERE, made["id"])).status == "duplicate"
+    assert world.contact(THERE)["city"] == "Paris"
+
+
+def test_a_note_deleted_while_it_is_being_read_is_not_copied(world: World) -> None:
+    """Its removal comes first, finds no copy, and sees to it that there will be none."""
+    made = ada(world)
+    world.crm.webhooks.clear()
+    note = world.crm.staff.add_note(made["id"], "Called, wants a quote")
+    copy, removal = (world.news(kind, HERE, note["id"], made["id"]) for kind in ("NoteCreate", "NoteDelete"))
+    opened = world.source.open(copy, deadline=math.inf)
+    assert world.accept(removal).reason == "never_copied"
+    claimed = world.ledger.claim(opened, until=time.time() + 30, message_id="")
+    assert (claimed.status, claimed.reason) == ("ignored", "deleted_at_source")
+
+
+def test_a_company_that_changes_arrives_and_does_not_go_round_for_ever(world: World) -> None:
+    """A change by id does not take it, so the contact is written by its e-mail."""
+    made = ada(world, companyName="Analytical Ltd")
+    world.crm.staff.change_contact(made["id"], companyName="Engines Ltd")
+    world.settle()
+    assert world.contact(THERE)["companyName"] == "Engines Ltd"
+
+
+def test_a_contact_goes_on_to_a_third_location_as_a_new_one(world: World) -> None:
+    """What is an update for one location is a first delivery for another: with note, task and tags."""
+    world.routes.append(
+        parse_routes({"routes": [{**ROUTES["routes"][1], "location": THIRD, "tasks": [{"title": "Greet"}]}]}).routes[0]
+    )
+    world.routes.pop(1)
+    made = ada(world)
+    third = world.contact(THIRD)
+    assert (third["email"], third["tags"]) == ("ada@example.com", ["from there"])
+    assert ([task["title"] for task in third["tasks"]], len(third["notes"])) == (["Greet"], 1)
+    world.crm.staff.change_contact(made["id"], email="ada.king@example.com")
+    world.settle()
+    assert world.contact(THIRD)["email"] == world.contact(THERE)["email"] == "ada.king@example.com"
 
 
 def test_a_note_that_is_deleted_while_its_copy_is_in_doubt_is_gone_over_there(world: World) -> None:

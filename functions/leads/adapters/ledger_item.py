@@ -8,25 +8,31 @@ from typing import Any
 
 import msgspec
 
-from leads.core.ledger import Claim, Progress, Standing, Status
+from leads.core.lead import Lead
+from leads.core.ledger import Claim, Progress, Standing, State, Status
 
 Item = Mapping[str, Mapping[str, Any]]
 
 
-def is_free(item: Item, *, now: float, message_id: str, may_change: bool) -> bool:
+def is_free(item: Item, lead: Lead, *, now: float, message_id: str) -> bool:
     """Whether nobody holds the lead: it is parked, left behind by a dead owner, or was given up on as another message.
 
-    A redriven message is a new message and gets a new chance. now: seconds since the epoch.
-    may_change: the lead is a record that may change, so one that was not wanted may be wanted now.
+    A redriven message is a new message and gets a new chance. A record that may change is free in another state than
+    the one that was delivered, unless that one is the later of the two. now: seconds since the epoch.
     """
     status = _text(item, "status")
-    if status == Status.IGNORED:
-        return may_change
     if status == Status.CLAIMED:
         return _number(item, "claimed_until") / 1000 < now
     if status == Status.UNDELIVERABLE:
         return _text(item, "message_id") != (message_id or "none")
-    return status == Status.PARKED
+    if status == Status.DELIVERED:
+        return bool(lead.revision) and lead.revision != _text(item, "revision") and not _is_older(lead, item)
+    return status == Status.PARKED or bool(lead.revision)
+
+
+def _is_older(lead: Lead, item: Item) -> bool:
+    delivered = _number(item, "changed_at")
+    return lead.changed_at is not None and int(lead.changed_at * 1000) < delivered
 
 
 def standing(item: Item) -> Standing:
@@ -39,21 +45,26 @@ def standing(item: Item) -> Standing:
         claimed_until=until / 1000 if until else None,
         location_id=_text(item, "location_id"),
         steps=_steps(item),
+        is_counterpart=_flag(item, "counterpart"),
     )
 
 
 def resumed(claim: Claim, item: Item) -> Claim:
-    """The claim of a lead that others have tried before, with what they left."""
+    """The claim of a lead that others have tried before, with what they left.
+
+    Of a record that was delivered before, in another state, only the contact counts that it became.
+    """
+    is_update = bool(_text(item, "delivered_at"))
+    progress = Progress(contact_id=_text(item, "contact_id"), location_id=_text(item, "location_id"))
+    if not is_update:
+        remarks = tuple(str(remark.get("S", "")) for remark in item.get("remarks", {}).get("L", ()))
+        progress = msgspec.structs.replace(progress, steps=_steps(item), remarks=remarks)
     return msgspec.structs.replace(
         claim,
-        progress=Progress(
-            contact_id=_text(item, "contact_id"),
-            location_id=_text(item, "location_id"),
-            steps=_steps(item),
-            remarks=tuple(str(remark.get("S", "")) for remark in item.get("remarks", {}).get("L", ())),
-        ),
+        progress=progress,
         doubtful=_text(item, "status") == Status.CLAIMED,
         first_seen_at=_seconds(_text(item, "first_seen_at")) or claim.first_seen_at,
+        is_update=is_update,
     )
 
 
@@ -65,6 +76,22 @@ def values(progress: Progress) -> dict[str, Any]:
         ":steps": {"M": {name: {"S": state} for name, state in progress.steps.items()}},
         ":remarks": {"L": [{"S": remark} for remark in progress.remarks]},
     }
+
+
+def state_values(state: State) -> dict[str, Any]:
+    """The expression values of a record's delivered state; nothing of one that the platform does not tell of."""
+    told: dict[str, Any] = {}
+    if state.revision:
+        told[":revision"] = {"S": state.revision}
+    if state.changed_at is not None:
+        told[":changed_at"] = {"N": str(int(state.changed_at * 1000))}
+    if state.is_counterpart:
+        told[":counterpart"] = {"BOOL": True}
+    return told
+
+
+def _flag(item: Item, name: str) -> bool:
+    return bool(item.get(name, {}).get("BOOL", False))
 
 
 def _steps(item: Item) -> dict[str, str]:

@@ -12,7 +12,7 @@ from leads.adapters.aws import AwsError, error_code
 from leads.core.errors import TryAgain
 from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Progress, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, State, Status
 
 KEPT_SECONDS = 90 * 86_400
 # A contact of a CRM location can change years after it was carried over, and must not be taken for a new one then.
@@ -29,8 +29,10 @@ _UNCHANGED = "#status = :seen_status AND updated_at = :seen_at AND attempts = :s
 _NEVER_CLAIMED = "#status = :seen_status AND updated_at = :seen_at AND attribute_not_exists(attempts)"
 _FINISH = (
     "SET #status = :status, contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks,"
-    " updated_at = :now REMOVE claimed_until, message_id, reason"
+    " updated_at = :now{state} REMOVE claimed_until, message_id, reason"
 )
+# Of a record that may change: from now on, whatever else comes is news of it.
+_KNOWN_SINCE = ", delivered_at = if_not_exists(delivered_at, :now)"
 _IGNORE = "SET #status = :status, reason = :reason, updated_at = :now REMOVE claimed_until, message_id"
 _PUT_BACK = (
     "SET #status = :status, reason = :reason, message_id = :message_id, updated_at = :now,"
@@ -39,13 +41,17 @@ _PUT_BACK = (
 _PROGRESS = ", contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks"
 _PAIR = (
     "SET #status = :status, contact_id = :contact, location_id = :location, steps = :steps, remarks = :remarks,"
-    " updated_at = :now, first_seen_at = :now, expires_at = :expires"
+    " updated_at = :now, first_seen_at = :now, delivered_at = :now, expires_at = :expires, counterpart = :true"
 )
+# A record that is on its way already; the status is named for the sake of the expression's names.
+_MARK = "SET counterpart = :true"
+_KNOWN = "attribute_exists(#status)"
 # Whoever could not claim a lead must not overwrite what its owner, or a finished delivery, has written.
 _NOBODYS = "attribute_not_exists(pk) OR #status = :parked OR (#status = :undeliverable AND message_id <> :message_id)"
 _OURS = "claim_owner = :owner"
 # A finish whose answer was lost is finished all the same.
 _STILL_OURS = "claim_owner = :owner AND #status = :claimed"
+NO_STATE = State()
 # A plain update is refused while a transaction on the same item is under way, which takes milliseconds.
 _CONFLICT_TRIES = 4
 _CONFLICT_SECONDS = 0.03
@@ -71,7 +77,7 @@ class LedgerTable:
             return seen
         if seen is None:
             return claim
-        if not ledger_item.is_free(seen, now=now, message_id=message_id, may_change=bool(lead.revision)):
+        if not ledger_item.is_free(seen, lead, now=now, message_id=message_id):
             return ledger_item.standing(seen)
         condition = _UNCHANGED if "attempts" in seen else _NEVER_CLAIMED
         seen_now = self._try_to_claim(lead, claim, until, condition, seen)
@@ -79,17 +85,21 @@ class LedgerTable:
             return seen_now
         return ledger_item.resumed(claim, seen) if seen_now is None else ledger_item.standing(seen_now)
 
-    def finish(self, claim: Claim, *, progress: Progress) -> None:
+    def finish(self, claim: Claim, *, progress: Progress, state: State = NO_STATE) -> None:
         """Records a delivered lead; when the claim has passed to somebody else, theirs is the record.
 
-        Raises TryAgain(ledger_unavailable).
+        state: which state of a record that may change it was. Raises TryAgain(ledger_unavailable).
         """
         values = {
             ":status": {"S": Status.DELIVERED},
             ":owner": {"S": claim.owner},
             ":now": {"S": iso_time(self._now())},
         }
-        self._update(claim.key, _FINISH, _OURS, values | ledger_item.values(progress))
+        told = ledger_item.state_values(state)
+        expression = _FINISH.format(
+            state=(_KNOWN_SINCE if state.revision else "") + "".join(f", {name[1:]} = {name}" for name in told)
+        )
+        self._update(claim.key, expression, _OURS, values | ledger_item.values(progress) | told)
 
     def ignore(self, claim: Claim, *, reason: str) -> None:
         """Records a lead that the user's routes do not want. Raises TryAgain(ledger_unavailable)."""
@@ -140,14 +150,21 @@ class LedgerTable:
         return ledger_item.standing(item) if item else None
 
     def pair(self, key: str, *, contact_id: str, location_id: str) -> None:
-        """Records a record with this key as delivered to a contact, if nothing is known of it yet.
+        """Records a record with this key as one that came of our own writing, delivered to the contact it came of.
 
-        So what we write ourselves is known before a platform tells of it. Raises TryAgain(ledger_unavailable).
+        So it is known before a platform tells of it; if it was known already, only that is noted.
+        Raises TryAgain(ledger_unavailable).
         """
         now = self._now()
-        values = {":status": {"S": Status.DELIVERED}, ":expires": {"N": str(int(now) + RECORD_KEPT_SECONDS)}}
+        values: dict[str, Any] = {
+            ":status": {"S": Status.DELIVERED},
+            ":expires": {"N": str(int(now) + RECORD_KEPT_SECONDS)},
+            ":now": {"S": iso_time(now)},
+            ":true": {"BOOL": True},
+        }
         progress = ledger_item.values(Progress(contact_id=contact_id, location_id=location_id))
-        self._update(key, _PAIR, _NEW, values | progress | {":now": {"S": iso_time(now)}})
+        if self._update(key, _PAIR, _NEW, values | progress):
+            self._update(key, _MARK, _KNOWN, {":true": {"BOOL": True}})
 
     def _try_to_claim(
         self, lead: Lead, claim: Claim, until: float, condition: str, seen: ledger_item.Item

@@ -22,6 +22,9 @@ CONTACT_FIELDS = (
     "gender",
 )
 
+# What a change of a contact by its id does not take (UpdateContactDto), though an upsert does.
+NOT_IN_CHANGES = frozenset({"gender", "companyName"})
+
 
 def snake(name: str) -> str:
     """A contact field as routes.toml and placeholders write it: `postalCode` → `postal_code`."""

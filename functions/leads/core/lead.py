@@ -67,6 +67,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     account, form: taken from the key that opened the lead where the platform authenticates nothing else.
     campaign: what the platform told about where the lead came from (campaign, ad group, ad: ids and names).
     revision: which state of a record that may change again this is, "" for what is left once and for all.
+    changed_at: seconds since the epoch at which the record took this state, None when the platform did not say.
     copied: a note or task to be copied to the contact, instead of what a route makes of a lead.
     contact_key: ledger key of the contact that `copied` or `removes` belongs to.
     removes: ledger key of the copied note or task that is to be removed again.
@@ -84,6 +85,7 @@ class Lead(msgspec.Struct, frozen=True, kw_only=True):
     campaign: dict[str, str] = {}
     consents: tuple[Consent, ...] = ()
     revision: str = ""
+    changed_at: float | None = None
     copied: CopiedNote | CopiedTask | None = None
     contact_key: str = ""
     removes: str = ""

@@ -20,6 +20,18 @@ class Status(StrEnum):
     IGNORED = "ignored"
 
 
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """Which state of a record that may change was delivered.
+
+    revision: as in Lead. changed_at: seconds since the epoch, None where the platform does not tell.
+    is_counterpart: the record came of our own writing.
+    """
+
+    revision: str = ""
+    changed_at: float | None = None
+    is_counterpart: bool = False
+
+
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a lead's delivery has come, all attempts together.
 
@@ -39,6 +51,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     progress: what earlier attempts have recorded.
     doubtful: an earlier owner died without a word, so any step that is not recorded may have happened.
     first_seen_at: seconds since the epoch at which the ledger first heard of the lead.
+    is_update: the record was delivered before, in another state; `progress` tells to which contact.
     """
 
     key: str
@@ -46,6 +59,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress = Progress()
     doubtful: bool = False
     first_seen_at: float = 0.0
+    is_update: bool = False
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +68,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     claimed_until: seconds since the epoch, when somebody else holds it.
     replayed: the same ciphertext already belongs to another lead id.
     location_id, steps: as in Progress.
+    is_counterpart: the record came of our own writing.
     """
 
     status: Status
@@ -63,6 +78,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     location_id: str = ""
     steps: dict[str, str] = {}
+    is_counterpart: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from leads.core.contact_fields import CONTACT_FIELDS
+from leads.core.contact_fields import CONTACT_FIELDS, NOT_IN_CHANGES
 
 # Where the contact came from and whose it is. Either would replace what a contact has, so the caller looks first.
 OWNED = frozenset({"source", "assignedTo"})
 # The API answers 422 to any property it does not know, and each operation knows others.
 UPSERT_FIELDS = frozenset(CONTACT_FIELDS) | OWNED
-UPDATE_FIELDS = UPSERT_FIELDS - {"gender", "companyName"}
+UPDATE_FIELDS = UPSERT_FIELDS - NOT_IN_CHANGES
 # Who it is and how to reach them: what a lead is worth when the API takes nothing else of it.
 _LEAST = frozenset({"name", "firstName", "lastName", "email", "phone"})
 

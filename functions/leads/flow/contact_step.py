@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from leads.core import readback
+from leads.core.contact_fields import NOT_IN_CHANGES
 from leads.core.contact_record import ContactRecord
 from leads.core.custom_field import Definition, find, value_for
 from leads.core.errors import LeadError, TryAgain, Undeliverable
@@ -129,8 +130,8 @@ class ContactStep:
         if dnd and before:
             # Whether the CRM keeps the settings of channels that are not named is not documented.
             dnd = tuple(dict.fromkeys((*dnd, *readback.quiet_channels(before.echo))))
-        if before and before.contact_id == plan.contact_id:
-            # By its id, as its e-mail and phone may be what has changed.
+        if before and before.contact_id == plan.contact_id and not _is_found_by_email(before, fields):
+            # By its id, as its e-mail may be what has changed; what this does not take waits for another change.
             return self._contacts.update(
                 plan.location_id, before.contact_id, fields, custom, dnd=dnd, deadline=deadline
             )
@@ -244,7 +245,16 @@ def _has_all(
 ) -> bool:
     """Whether the contact has everything that would be written."""
     values = [(definitions[key], value) for key, value in custom]
-    return readback.has_all(plan.fields, values, plan.dnd, before.echo)
+    fields = plan.fields
+    if before.contact_id == plan.contact_id and not _is_found_by_email(before, fields):
+        # What cannot be written must not make the contact look as if something were to be written for ever.
+        fields = {name: value for name, value in fields.items() if name not in NOT_IN_CHANGES}
+    return readback.has_all(fields, values, plan.dnd, before.echo)
+
+
+def _is_found_by_email(contact: ContactRecord, fields: Mapping[str, str]) -> bool:
+    """Whether an upsert of these fields meets this contact."""
+    return bool(contact.email) and contact.email.casefold() == fields.get("email", "").casefold()
 
 
 def _is_ours(before: ContactRecord | None, seen_since: float | None) -> bool:

@@ -6,17 +6,15 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Protocol
 
-from leads.core.errors import TryAgain, Undeliverable
+from leads.core.errors import TryAgain
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Standing
+from leads.core.ledger import Status
 from leads.core.plan import Plan, is_wanted, plan_for
 from leads.core.routes import RouteTable
+from leads.flow.mirror import Ledger, standing_at
 
-
-class Ledger(Protocol):
-    """Remembers leads. Raises TryAgain when the table does not answer."""
-
-    def look(self, key: str) -> Standing | None: ...
+# How soon to look again whether a contact has been delivered, in seconds.
+_A_WHILE = 60.0
 
 
 class Admission(Protocol):
@@ -58,25 +56,20 @@ class Decision:
         """What the lead becomes, None when it is not wanted; the same in every attempt, as its times count from when
         the lead was left.
 
-        Raises TryAgain while its CRM location cannot be called, Undeliverable when nothing of the lead is of use.
+        Raises TryAgain while its CRM location cannot be called, or the contact of a note or task is still on its way.
         """
         if self.unwanted:
             return None
-        contact_id = self._counterpart_of(self._ledger.look(self._lead.contact_key)) if self._lead.copied else ""
-        plan = self._plan(contact_id)
-        self._admission.check(plan.location_id)
-        return plan
-
-    def update(self, known: Standing) -> Plan | None:
-        """What the lead becomes as news of a contact that was delivered before; None when it is not wanted."""
-        return None if self.unwanted else self._plan(self._counterpart_of(known), is_update=True)
+        contact_id = self._copys_contact() if self._lead.copied else ""
+        self._admission.check(self.route.location)
+        return self._plan(contact_id)
 
     def update_of(self, contact_id: str) -> Plan:
         """What the lead becomes as news of this contact in the route's location."""
         return self._plan(contact_id, is_update=True)
 
     def _plan(self, contact_id: str, *, is_update: bool = False) -> Plan:
-        plan = plan_for(
+        return plan_for(
             self._lead,
             self.route,
             self._defaults,
@@ -85,13 +78,17 @@ class Decision:
             is_update=is_update,
             contact_id=contact_id,
         )
-        if not plan.fields and not plan.contact_id:
-            raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
-        return plan
 
-    def _counterpart_of(self, known: Standing | None) -> str:
-        """The contact in the route's location, "" when the record was delivered to another one, or not at all."""
-        return (known.contact_id or "") if known and known.location_id == self.route.location else ""
+    def _copys_contact(self) -> str:
+        """The contact in the route's location that the note or task belongs to, "" when it has to be found."""
+        _, known = standing_at(self._ledger, self._lead.contact_key, self.route.location)
+        if known is None or known.contact_id:
+            return known.contact_id or "" if known else ""
+        if known.status in (Status.CLAIMED, Status.PARKED) and not self._lead.answers:
+            # Who it is, nobody says but the contact's own delivery.
+            detail = "the contact that it belongs to is not delivered yet"
+            raise TryAgain("contact_not_delivered_yet", detail, retry_after=_A_WHILE, counts=False)
+        return ""
 
 
 def first_seen(envelope: Envelope, *, now: Callable[[], float]) -> float:

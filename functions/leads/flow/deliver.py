@@ -9,11 +9,11 @@ import msgspec
 
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, Unwanted, place_of
 from leads.core.lead import Envelope, Lead
-from leads.core.ledger import Claim, Progress, Standing, Status
+from leads.core.ledger import Claim, Progress, Standing, State, Status
 from leads.core.outcome import Outcome
 from leads.core.routes import RouteTable
 from leads.flow.decide import Admission, Decision, first_seen
-from leads.flow.mirror import Mirror
+from leads.flow.mirror import Mirror, standing_at
 from leads.flow.steps import Steps
 
 # How soon to look again at a lead that somebody else is delivering right now, in seconds.
@@ -41,7 +41,7 @@ class Ledger(Protocol):
 
     def claim(self, lead: Lead, *, until: float, message_id: str) -> Claim | Standing: ...
 
-    def finish(self, claim: Claim, *, progress: Progress) -> None: ...
+    def finish(self, claim: Claim, *, progress: Progress, state: State) -> None: ...
 
     def ignore(self, claim: Claim, *, reason: str) -> None: ...
 
@@ -115,30 +115,36 @@ class Deliver:
             lead = self._source(envelope.source).open(envelope, deadline=deadline)
             outcome = msgspec.structs.replace(outcome, account=lead.account)
             if lead.removes:
-                return self._remove(lead, outcome, deadline)
+                return self._remove(lead, envelope, outcome, deadline)
             decision = self._decide(lead, envelope)
             outcome = msgspec.structs.replace(outcome, route=decision.route.name, location_id=decision.route.location)
             plan = decision.first_plan()
+            if lead.revision:
+                key, _ = standing_at(self._ledger, lead.ledger_key, decision.route.location)
+                lead = msgspec.structs.replace(lead, ledger_key=key)
             standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
-            if lead.revision and isinstance(standing, Standing) and standing.status is Status.DELIVERED:
-                # A record that we know, in another state: that is a lead of its own, which is done once, too.
-                lead = msgspec.structs.replace(lead, ledger_key=f"{lead.ledger_key}@{lead.revision}", revision="")
-                plan = decision.update(standing)
-                standing = self._ledger.claim(lead, until=alive_until, message_id=message_id)
             if isinstance(standing, Standing):
                 return self._met(standing, outcome)
             claim = standing
             if plan is None:
                 self._ledger.ignore(claim, reason=decision.unwanted)
                 return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=decision.unwanted)
-            mirror = Mirror(self._ledger, lead, plan, decision.update_of, now=self._now) if plan.mirrors else None
+            if claim.is_update:
+                plan = decision.update_of(claim.progress.contact_id)
+            if not plan.fields and not plan.contact_id:
+                raise Undeliverable("no_usable_answer", "no answer of this lead fits a contact field")
+            mirror = None
+            if plan.mirrors:
+                mirror = Mirror(self._ledger, lead, claim.key, plan, decision.update_of, now=self._now)
             taken = self._steps.take(plan, claim, deadline=deadline, mirror=mirror)
             progress = taken.progress
             outcome = msgspec.structs.replace(outcome, contact_id=progress.contact_id or None, trace_id=taken.trace_id)
             if taken.failure is not None:
                 raise taken.failure
             at = self._now()
-            self._ledger.finish(claim, progress=progress)
+            is_echo = mirror is not None and mirror.is_echo
+            state = State(revision=lead.revision, changed_at=lead.changed_at, is_counterpart=is_echo)
+            self._ledger.finish(claim, progress=progress, state=state)
             if taken.is_nothing_new:
                 return msgspec.structs.replace(outcome, status=Status.IGNORED, reason=NOTHING_NEW)
             return msgspec.structs.replace(
@@ -178,14 +184,19 @@ class Deliver:
             now=self._now(),
         )
 
-    def _remove(self, lead: Lead, outcome: Outcome, deadline: float) -> Outcome:
+    def _remove(self, lead: Lead, envelope: Envelope, outcome: Outcome, deadline: float) -> Outcome:
         """Takes back the copy of a note or task that its author has deleted. Doing this twice changes nothing."""
         copy = self._ledger.look(lead.removes)
         if copy and copy.status is Status.CLAIMED and (copy.claimed_until or 0.0) > self._now():
             raise TryAgain("claimed_elsewhere", "its copy is being written", retry_after=SHORT_DELAY, counts=False)
+        removed = lead.removes.rpartition("#")[2]
+        if copy and copy.contact_id:
+            self._steps.remove(copy, f"{lead.source}/{removed}", deadline=deadline)
+        if copy is None or copy.status is not Status.DELIVERED:
+            # Whoever has read it before it was deleted, or tries it again, must not copy it any more.
+            self._ledger.drop(msgspec.structs.replace(envelope, lead_id=removed), reason="deleted_at_source")
         if copy is None or not copy.contact_id:
             raise Unwanted("never_copied", "there is no copy of it")
-        self._steps.remove(copy, f"{lead.source}/{lead.removes.rpartition('#')[2]}", deadline=deadline)
         return msgspec.structs.replace(
             outcome, status=Status.DELIVERED, contact_id=copy.contact_id, location_id=copy.location_id
         )
@@ -231,7 +242,8 @@ class Deliver:
                 met = self._ledger.give_up(
                     envelope, reason=failed.reason, message_id=message_id, claim=claim, progress=progress
                 )
-                failed = msgspec.structs.replace(failed, repeated=met is not None)
+                is_known = met is not None and met.status is Status.UNDELIVERABLE
+                failed = msgspec.structs.replace(failed, repeated=is_known)
             else:
                 met = self._ledger.park(envelope, reason=failed.reason, claim=claim, progress=progress)
         except LeadError:

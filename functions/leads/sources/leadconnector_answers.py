@@ -125,15 +125,11 @@ def custom_values(record: Mapping[str, Any]) -> dict[str, Any]:
     return {item["id"]: item.get("value") for item in items if isinstance(item.get("id"), str)}
 
 
-def revision_of(answers: Mapping[str, Any], changed_at: str) -> str:
-    """Which state of the contact this is: 16 hex digits of its answers, tags in any order, and of when it changed.
-
-    changed_at: as the CRM says it, "" where it does not. Without it a contact that gets back an earlier value would
-    look like one that was delivered in that state already.
-    """
+def revision_of(answers: Mapping[str, Any]) -> str:
+    """Which state of the contact this is: 16 hex digits of its answers, tags in any order."""
     tags = answers.get(TAGS)
     settled = {**answers, TAGS: sorted(tags)} if isinstance(tags, list) else answers
-    return digest_of([settled, changed_at], 16)
+    return digest_of(settled, 16)
 
 
 def moment(value: Any) -> float | None:

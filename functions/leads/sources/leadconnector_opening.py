@@ -69,8 +69,7 @@ class Opening:
     def opportunity(self) -> Lead:
         """The contact behind an opportunity, and how far the opportunity has come."""
         record = self._record() or {}
-        answers = {**self._answers(record), **opportunity_answers(self._opportunity())}
-        return self._contact_lead(record, answers, is_sent=True)
+        return self._contact_lead(record, {**self._answers(record), **opportunity_answers(self._opportunity())})
 
     def workflow(self) -> Lead:
         """What the workflow sent, in its own words too; what the record says of the same is newer."""
@@ -183,11 +182,14 @@ class Opening:
         return self._lead(answers=self._answers(record), made=item, contact_id=contact_id, copied=copied)
 
     def _contact_lead(self, record: Mapping[str, Any], answers: dict[str, Any], *, is_sent: bool = False) -> Lead:
-        """is_sent: what was sent is part of the answers, so the time at which it was sent counts."""
-        changed = (record.get("dateUpdated"), self._sent.get("timestamp") if is_sent else None)
-        revision = revision_of(answers, " ".join(str(moment) for moment in changed if moment))
-        lead = self._lead(answers=answers, made=record)
-        return msgspec.structs.replace(lead, campaign=campaign_of(record), revision=revision)
+        """is_sent: the record is what was sent, and as old as that."""
+        changed = self._sent.get("timestamp") if is_sent else record.get("dateUpdated")
+        return msgspec.structs.replace(
+            self._lead(answers=answers, made=record),
+            campaign=campaign_of(record),
+            revision=revision_of(answers),
+            changed_at=moment(changed),
+        )
 
     def _lead(
         self,
