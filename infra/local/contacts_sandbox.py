@@ -1,27 +1,22 @@
 """A local server that behaves like the documented Contacts API, and misbehaves on order."""
 
 import argparse
-import random
-import signal
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from infra.local.sandbox import signing
-from infra.local.sandbox.administration import administer
+from infra.local.sandbox.administration import ORDERS
 from infra.local.sandbox.api import ContactsApi
 from infra.local.sandbox.directory import Directory
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.limits import RateLimit
-from infra.local.sandbox.moments import now
 from infra.local.sandbox.oauth import masked
 from infra.local.sandbox.recording import Recorder
+from infra.local.sandbox.service import SandboxService, headers_shown, serve
 from infra.local.sandbox.staff import Staff
-from infra.local.sandbox.web import Answer, Call, LoopbackServer
+from infra.local.sandbox.web import Answer, Call
 from infra.local.sandbox.webhooks import Receiver, Webhooks
 
 DEFAULT_LOCATION = "ve9EPM428h8vShlRW1KT"
@@ -46,10 +41,9 @@ DEFAULT_CUSTOM_FIELDS = (
     {"id": "sandboxFieldAge00001", "name": "Age", "fieldKey": "contact.age", "dataType": "NUMERICAL"},
     {"id": "sandboxFieldStage001", "name": "Stage", "fieldKey": "contact.stage", "dataType": "TEXT"},
 )
-_REMEMBERED_REQUESTS = 1000
 
 
-class ContactsSandbox:
+class ContactsSandbox(SandboxService[ContactsApi, Fault]):
     """The sandbox as an object: `with ContactsSandbox(tokens={"pit-1": "location"}) as crm: … crm.url`.
 
     `tokens` gives the location of each token (several tokens may share one, as while one is being replaced);
@@ -61,6 +55,9 @@ class ContactsSandbox:
 
     `staff` does what a location's people do in the app; `webhooks` tells registered receivers of every change.
     """
+
+    label = "Contacts sandbox"
+    orders = ORDERS
 
     def __init__(
         self,
@@ -81,48 +78,19 @@ class ContactsSandbox:
         self.webhooks: Webhooks = Webhooks(webhook_retry_delay, key)
         directory = Directory({"model": "contact", **definition} for definition in custom_fields)
         limit = RateLimit(burst, interval_ms, daily)
-        self.api = ContactsApi(tokens, directory, limit, self.webhooks.publish, retry_after, users)
+        api = ContactsApi(tokens, directory, limit, self.webhooks.publish, retry_after, users)
+        super().__init__(api, port=port, seed=seed)
         self.staff: Staff = Staff(self.api)
-        self._chance = random.Random(seed)  # noqa: S311  (nobody's secret depends on it)
         self._recorder = Recorder()
-        self._faults: list[Fault] = []
-        self._requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
-        self._server = LoopbackServer(port, self._answer, "Contacts sandbox")
-
-    @property
-    def url(self) -> str:
-        return self._server.url
-
-    def start(self) -> "ContactsSandbox":
-        self._server.start()
-        return self
 
     def stop(self) -> None:
         self.webhooks.stop()
-        self._server.stop()
-
-    def __enter__(self) -> "ContactsSandbox":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        super().stop()
 
     def contacts(self) -> list[dict[str, Any]]:
         """Every contact of every location, with gender, notes and tasks."""
         with self.api.lock:
             return [contact.everything() for contact in self.api.directory.contacts.values()]
-
-    def requests(self) -> list[dict[str, Any]]:
-        """The last 1000 API requests; `status` is None for one that has got no answer (yet)."""
-        with self.api.lock:
-            return [dict(request) for request in self._requests]
-
-    def add_fault(self, **order: Any) -> Fault:
-        """Order a fault, in the words of POST /_sandbox/faults; ValueError for one that makes no sense."""
-        fault = fault_from(order)
-        with self.api.lock:
-            self._faults.append(fault)
-        return fault
 
     def add_webhook(self, **order: Any) -> Receiver:
         """Tell `url` of every change, or of `events` in `locations` only; ValueError for what makes no sense."""
@@ -138,125 +106,77 @@ class ContactsSandbox:
         with self.api.lock:
             return self.api.oauth.install(order)
 
-    def faults(self) -> list[dict[str, Any]]:
-        with self.api.lock:
-            return [fault.shown() for fault in self._faults]
-
-    def clear_faults(self) -> None:
-        with self.api.lock:
-            self._faults.clear()
-
-    def clear_requests(self) -> None:
-        with self.api.lock:
-            self._requests.clear()
-
     def reset(self) -> None:
         """Forget contacts, faults, requests, webhooks on their way and what was used of the rate limits.
 
         Who receives webhooks stays: that is part of an app's settings, not of a location's data.
         """
         with self.api.lock:
-            self.clear_faults()
-            self.clear_requests()
+            super().reset()
             self.api.directory.clear()
             self.api.limit.forget()
             self.api.oauth.forget()
             self.webhooks.forget()
 
-    def _answer(self, call: Call) -> Answer:
-        if call.parts[0] == "_sandbox":
-            return administer(self, call)
-        entry = self._remember(call)
-        fault = self._next_fault(call)
-        answer = self.api.answer(call) if fault is None else self._go_wrong(fault, call)
-        entry["status"] = None if answer.drop else answer.status
-        # A fault that only delays hands on the API's own answer.
-        self._recorder.keep(call, answer, is_fault=fault is not None and (answer.drop or fault.status is not None))
-        return answer
+    def _fault_from(self, order: Mapping[str, Any]) -> Fault:
+        return fault_from(order)
 
-    def _next_fault(self, call: Call) -> Fault | None:
-        with self.api.lock:
-            fault = next((fault for fault in self._faults if self._strikes(fault, call)), None)
-            if fault:
-                fault.hits += 1
-            return fault
+    def _fits(self, fault: Fault, call: Call) -> bool:
+        return fault.fits(call, self.api.tokens.get(call.token))
 
-    def _strikes(self, fault: Fault, call: Call) -> bool:
-        fits = fault.fits(call, self.api.tokens.get(call.token))
-        return fits and (fault.probability == 1 or self._chance.random() < fault.probability)
-
-    def _go_wrong(self, fault: Fault, call: Call) -> Answer:
-        real = self.api.answer(call) if fault.after else None
-        time.sleep(fault.delay_seconds)
-        if fault.status is None and not fault.drop_connection:
-            return real or self.api.answer(call)
+    def _failure(self, fault: Fault, call: Call) -> Answer:
         status = fault.status or 500
         body = {"statusCode": status, "message": "Fault ordered by a test"} if fault.body is None else fault.body
         answer = Answer(status, body, fault.headers, fault.drop_connection)
         return self.api.dressed(answer, self.api.tokens.get(call.token))
 
-    def _remember(self, call: Call) -> dict[str, Any]:
+    def _answered(self, call: Call, answer: Answer, *, is_fault: bool) -> None:
+        self._recorder.keep(call, answer, is_fault=is_fault)
+
+    def _shown(self, call: Call) -> dict[str, Any]:
         try:
             body = call.json() if call.raw else None
         except ValueError:
             body = call.text
-        if call.parts[0] == "oauth":
-            body = masked(call)
-        entry = {
+        return {
             "method": call.method,
             "path": call.path,
             "query": call.query,
-            "headers": {
-                **call.headers,
-                **({"authorization": "***"} if "authorization" in call.headers else {}),
-            },
+            "headers": headers_shown(call),
             "location": self.api.tokens.get(call.token),
-            "body": body,
-            "status": None,
-            "at": now(),
+            "body": masked(call) if call.parts[0] == "oauth" else body,
         }
-        with self.api.lock:
-            self._requests.append(entry)
-        return entry
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; 2 when the arguments or the port will not do."""
     options = _parser().parse_args(arguments)
+    return serve(lambda: _sandbox(options), ContactsSandbox.label, options.port)
+
+
+def _sandbox(options: argparse.Namespace) -> ContactsSandbox:
+    sandbox = ContactsSandbox(
+        _tokens(options.token, options.location),
+        port=options.port,
+        burst=options.burst,
+        interval_ms=options.interval_ms,
+        daily=options.daily,
+        retry_after=options.retry_after,
+        users=options.user,
+        seed=options.seed,
+        webhook_key=_webhook_key(options.webhook_key) if options.webhook_key else None,
+        webhook_retry_delay=options.webhook_retry_delay,
+    )
+    for url in options.webhook:
+        sandbox.add_webhook(url=url)
+    return sandbox
+
+
+def _webhook_key(file: str) -> bytes:
     try:
-        sandbox = ContactsSandbox(
-            _tokens(options.token, options.location),
-            port=options.port,
-            burst=options.burst,
-            interval_ms=options.interval_ms,
-            daily=options.daily,
-            retry_after=options.retry_after,
-            users=options.user,
-            seed=options.seed,
-            webhook_key=Path(options.webhook_key).read_bytes() if options.webhook_key else None,
-            webhook_retry_delay=options.webhook_retry_delay,
-        )
-        for url in options.webhook:
-            sandbox.add_webhook(url=url)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.filename:
-            print(f"The webhook key {error.filename} cannot be read: {error.strerror}.", file=sys.stderr)
-            return 2
-        print(
-            f"The Contacts sandbox cannot listen on port {options.port} ({error}): give another.",
-            file=sys.stderr,
-        )
-        return 2
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    with sandbox:
-        print(f"listening on {sandbox.url}", flush=True)
-        stopped.wait()
-    return 0
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ValueError(f"The webhook key {file} cannot be read: {error.strerror}.") from None
 
 
 def _tokens(given: Sequence[str], location: str | None) -> dict[str, str]:

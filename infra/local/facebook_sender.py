@@ -4,11 +4,9 @@ import argparse
 import hashlib
 import hmac
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,14 +14,20 @@ import urllib3
 
 from infra.local.graph.directory import moment
 from infra.local.graph.examples import PAGE, example_form, example_lead, form_of
+from infra.local.running_stack import (
+    CannotSend,
+    exit_code,
+    key_value,
+    post,
+    print_answer,
+    running_stack,
+    sender_parser,
+    stored_secret,
+)
 
 __all__ = ["CannotSend", "add_leads", "encoded", "example_lead", "notification", "send", "signed"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class CannotSend(Exception):
-    """There is no running stack, no Graph sandbox, or no app secret; the text says which."""
 
 
 def notification(leads: Sequence[Mapping[str, Any] | str | int], page: str = PAGE) -> dict[str, Any]:
@@ -75,7 +79,7 @@ def send(url: str, body: Any, app_secret: str, *, timeout: float = 60) -> tuple[
     within `timeout` seconds.
     """
     raw = body if isinstance(body, bytes) else encoded(body)
-    return _post(url, raw, signed(raw, app_secret), timeout)
+    return post(url, raw, signed(raw, app_secret), timeout)
 
 
 def add_leads(graph_url: str, leads: Sequence[Mapping[str, Any]], page: str = PAGE) -> list[dict[str, Any]]:
@@ -97,28 +101,24 @@ def add_leads(graph_url: str, leads: Sequence[Mapping[str, Any]], page: str = PA
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every lead was accepted, 1 when the webhook refused, 2 when there is nothing to send to."""
     options = _parser().parse_args(arguments)
-    try:
-        stack = _stack(Path(options.state_dir))
-        secret = _facebook_secret(stack)
-        page = options.page or next(iter(secret["pages"]), PAGE)
-        leads = [_lead(number, options) for number in range(options.first, options.first + options.count)]
-        made = add_leads(stack["graph_api_url"], leads, page)
-        body = encoded(notification(made, page))
-        if options.print:
-            print(body.decode())
-        if options.print or options.unannounced:
-            return 0
-        began = time.perf_counter()
-        status, answer = send(stack["webhooks"]["facebook"], body, secret["app_secret"])
-    except CannotSend as error:
-        print(error, file=sys.stderr)
-        return 2
-    except urllib3.exceptions.HTTPError as error:
-        print(f"The webhook did not answer ({type(error).__name__}): is `make run` still up?", file=sys.stderr)
-        return 2
-    taken = (time.perf_counter() - began) * 1000
-    print(f"{status} {json.dumps(answer)}  ({len(made)} sent, {taken:.0f} ms)")
-    return 0 if status == 200 else 1
+    return exit_code(lambda: _send_all(options))
+
+
+def _send_all(options: argparse.Namespace) -> bool:
+    stack = running_stack(options.state_dir)
+    secret = _facebook_secret(stack)
+    page = options.page or next(iter(secret["pages"]), PAGE)
+    leads = [_lead(number, options) for number in range(options.first, options.first + options.count)]
+    made = add_leads(stack["graph_api_url"], leads, page)
+    body = encoded(notification(made, page))
+    if options.print:
+        print(body.decode())
+    if options.print or options.unannounced:
+        return True
+    began = time.perf_counter()
+    status, answer = send(stack["webhooks"]["facebook"], body, secret["app_secret"])
+    print_answer(status, answer, began, len(made))
+    return status == 200
 
 
 def _lead(number: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _order(host: str, method: str, what: str, order: Any = None) -> dict[str, An
             answer = urllib3.request("GET", url, retries=False, timeout=10)
             status, told = answer.status, answer.json()
         else:
-            status, told = _post(url, json.dumps(order).encode(), {"Content-Type": "application/json"}, 30)
+            status, told = post(url, json.dumps(order).encode(), {"Content-Type": "application/json"}, 30)
     except (urllib3.exceptions.HTTPError, ValueError):
         status, told = 0, None
     if status not in (200, 201) or not isinstance(told, dict):
@@ -151,63 +151,19 @@ def _order(host: str, method: str, what: str, order: Any = None) -> dict[str, An
     return told
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> tuple[int, Any]:
-    answer = urllib3.request("POST", url, body=body, headers=headers, retries=False, timeout=timeout)
-    try:
-        return answer.status, json.loads(answer.data)
-    except ValueError:
-        return answer.status, answer.data.decode("utf-8", "replace")
-
-
-def _stack(state_dir: Path) -> dict[str, Any]:
-    try:
-        stack = json.loads((state_dir / "stack.json").read_text())
-    except (OSError, ValueError):
-        stack = {}
-    if not stack.get("ready"):
-        raise CannotSend(f"No stack is ready in {state_dir}: start one with `make run`.")
-    return stack  # type: ignore[no-any-return]
-
-
 def _facebook_secret(stack: Mapping[str, Any]) -> dict[str, Any]:
-    import boto3  # here, because it takes a second that notification and send need not wait
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=stack["aws_endpoint_url"],
-        region_name=stack["region"],
-        aws_access_key_id=stack.get("aws_access_key_id", "test"),
-        aws_secret_access_key=stack.get("aws_secret_access_key", "test"),
-    )
-    arn = stack["outputs"].get("FacebookSecretArn", "")
-    try:
-        text = client.get_secret_value(SecretId=arn).get("SecretString")
-    except (BotoCoreError, ClientError) as error:
-        raise CannotSend(f"The Facebook secret cannot be read from {stack['aws_endpoint_url']}: {error}") from None
-    try:
-        secret = dict(json.loads(text or ""))
-    except (TypeError, ValueError):
-        secret = {}
+    secret = stored_secret(stack, "FacebookSecretArn", "Facebook")
     if not (secret.get("app_secret") and isinstance(secret.get("pages"), dict)):
-        raise CannotSend(f"The Facebook secret {arn} has no app_secret or no pages: store them in it.")
+        raise CannotSend("The Facebook secret has no app_secret or no pages: store them in it.")
     return secret
 
 
-def _pair(text: str) -> tuple[str, str]:
-    question, equals, answer = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return question, answer
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.facebook_sender", description=__doc__)
-    parser.add_argument("--state-dir", default=os.environ.get("STATE_DIR", ".local"), help="where stack.json is")
+    parser = sender_parser("facebook_sender", __doc__)
     parser.add_argument("--count", type=int, default=1, help="leads in one POST, each another person")
     parser.add_argument("--first", type=int, default=0, help="number of the first person")
     parser.add_argument("--test", action="store_true", help="test leads, as Meta's testing tool makes them")
-    parser.add_argument("--answer", action="append", type=_pair, default=[], metavar="KEY=VALUE")
+    parser.add_argument("--answer", action="append", type=key_value, default=[], metavar="KEY=VALUE")
     parser.add_argument("--email", help="the e-mail of every lead")
     parser.add_argument("--page", help="page id (default: the first of the secret)")
     parser.add_argument("--unannounced", action="store_true", help="make the leads, but tell the webhook nothing")

@@ -1,35 +1,32 @@
 """A local server that behaves like Graph's lead ads, strictly, and misbehaves on order."""
 
 import argparse
-import random
-import signal
 import sys
-import threading
-import time
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from infra.local.graph.admin import administer
+from infra.local.graph.admin import ORDERS
 from infra.local.graph.api import GraphApi
 from infra.local.graph.examples import example_form
 from infra.local.graph.faults import GraphFault, graph_fault_from
-from infra.local.sandbox.web import Answer, Call, LoopbackServer
+from infra.local.sandbox.service import MASK, SandboxService, headers_shown, serve, without
+from infra.local.sandbox.web import Answer, Call
 
 VERSION = "v26.0"
 APP_ID = "304857600000001"
-_REMEMBERED_REQUESTS = 5000
 _SECRET_PARAMETERS = ("access_token", "appsecret_proof")
-_MASK = "***"
 
 
-class GraphSandbox:
+class GraphSandbox(SandboxService[GraphApi, GraphFault]):
     """The sandbox as an object: `with GraphSandbox({"<page id>": "token"}, app_secret="…") as graph: … graph.url`.
 
     `pages` gives each page's token; `forms` are orders as add_form takes them, there from the start and after a reset;
     `seed` makes faults that strike at random strike alike. `url` ends in the version, `admin_url` is the other side.
     """
+
+    label = "Graph sandbox"
+    orders = ORDERS
+    remembered = 5000
 
     def __init__(
         self,
@@ -42,36 +39,15 @@ class GraphSandbox:
         forms: Iterable[Mapping[str, Any]] = (),
         seed: int = 0,
     ) -> None:
-        self.api = GraphApi(pages, app_secret, app_id, version)
+        super().__init__(GraphApi(pages, app_secret, app_id, version), port=port, seed=seed)
+        self.api.base_url = super().url
         self._forms = [dict(form) for form in forms]
-        self._chance = random.Random(seed)  # noqa: S311  (nobody's secret depends on it)
-        self._faults: list[GraphFault] = []
-        self._requests: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED_REQUESTS)
         for form in self._forms:
             self.add_form(**form)
-        self._server = LoopbackServer(port, self._answer, "Graph sandbox")
-        self.api.base_url = self._server.url
 
     @property
     def url(self) -> str:
-        return f"{self._server.url}/{self.api.version}"
-
-    @property
-    def admin_url(self) -> str:
-        return f"{self._server.url}/_sandbox"
-
-    def start(self) -> "GraphSandbox":
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        self._server.stop()
-
-    def __enter__(self) -> "GraphSandbox":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        return f"{super().url}/{self.api.version}"
 
     def forms(self) -> list[dict[str, Any]]:
         """Every form of every page, with all its fields."""
@@ -82,15 +58,6 @@ class GraphSandbox:
         """Every lead of every form, with all its fields."""
         with self.api.lock:
             return [dict(lead.node) for lead in self.api.directory.leads()]
-
-    def requests(self) -> list[dict[str, Any]]:
-        """The last 5000 calls, without tokens and proofs; `status` is None for one that has got no answer (yet)."""
-        with self.api.lock:
-            return [dict(request) for request in self._requests]
-
-    def faults(self) -> list[dict[str, Any]]:
-        with self.api.lock:
-            return [fault.shown() for fault in self._faults]
 
     def add_form(self, **order: Any) -> dict[str, Any]:
         """A form of `page`: id, name, questions, legal_content, status, … as Graph names them → the whole form.
@@ -134,104 +101,55 @@ class GraphSandbox:
         with self.api.lock:
             self.api.directory.pages[page].subscribed_fields = list(fields)
 
-    def add_fault(self, **order: Any) -> dict[str, Any]:
-        """Order a fault, in the words of POST /_sandbox/faults; ValueError for one that makes no sense."""
-        fault = graph_fault_from(order)
-        with self.api.lock:
-            self._faults.append(fault)
-            return fault.shown()
-
-    def clear_faults(self) -> None:
-        with self.api.lock:
-            self._faults.clear()
-
-    def clear_requests(self) -> None:
-        with self.api.lock:
-            self._requests.clear()
-
     def reset(self) -> None:
         """Back to the pages, tokens, app secret and forms of the start: no leads, faults, requests or usage."""
         with self.api.lock:
-            self.clear_faults()
-            self.clear_requests()
+            super().reset()
             self.api.forget()
             for form in self._forms:
                 self.add_form(**form)
 
-    def _answer(self, call: Call) -> Answer:
-        if call.parts[0] == "_sandbox":
-            return administer(self, call)
-        entry, fault = self._note(call)
-        answer = self.api.answer(call) if fault is None else self._go_wrong(fault, call)
-        entry["status"] = None if answer.drop else answer.status
-        return answer
+    def _fault_from(self, order: Mapping[str, Any]) -> GraphFault:
+        return graph_fault_from(order)
 
-    def _go_wrong(self, fault: GraphFault, call: Call) -> Answer:
-        real = self.api.answer(call) if fault.fault.after else None
-        time.sleep(fault.fault.delay_seconds)
-        if fault.delays_only:
-            return real or self.api.answer(call)
+    def _fits(self, fault: GraphFault, call: Call) -> bool:
+        return fault.concerns(call, self.api.page_of(call), self.api.operation(call))
+
+    def _failure(self, fault: GraphFault, call: Call) -> Answer:
         with self.api.lock:
             return self.api.dressed(fault.answer(), self.api.page_of(call), fault.regain())
 
-    def _strikes(self, fault: GraphFault, call: Call, page: str | None, operation: str) -> bool:
-        probability = fault.fault.probability
-        return fault.fits(call, page, operation) and (probability == 1 or self._chance.random() < probability)
-
-    def _note(self, call: Call) -> tuple[dict[str, Any], GraphFault | None]:
-        """Keep the call, without what opens a page, and find the fault that strikes it."""
-        with self.api.lock:
-            page, operation = self.api.page_of(call), self.api.operation(call)
-            fault = next((fault for fault in self._faults if self._strikes(fault, call, page, operation)), None)
-            if fault:
-                fault.fault.hits += 1
-            entry = {
-                "method": call.method,
-                "path": self._masked(call.path),
-                "query": {
-                    name: _MASK if name in _SECRET_PARAMETERS else self._masked(text)
-                    for name, text in call.query.items()
-                },
-                "headers": {name: self._masked(text) for name, text in call.headers.items()}
-                | ({"authorization": _MASK} if "authorization" in call.headers else {}),
-                "body": self._masked(call.text),
-                "page": page,
-                "operation": operation,
-                "status": None,
-                "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            }
-            self._requests.append(entry)
-            return entry, fault
-
-    def _masked(self, text: str) -> str:
-        for token in self.api.directory.tokens():
-            text = text.replace(token, _MASK)
-        return text
+    def _shown(self, call: Call) -> dict[str, Any]:
+        tokens = self.api.directory.tokens()
+        return {
+            "method": call.method,
+            "path": without(tokens, call.path),
+            "query": {
+                name: MASK if name in _SECRET_PARAMETERS else without(tokens, text) for name, text in call.query.items()
+            },
+            "headers": {name: without(tokens, text) for name, text in headers_shown(call).items()},
+            "body": without(tokens, call.text),
+            "page": self.api.page_of(call),
+            "operation": self.api.operation(call),
+        }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C; 2 when the arguments or the port will not do."""
     options = _parser().parse_args(arguments)
     pages = dict(options.page)
-    try:
-        sandbox = GraphSandbox(
+    return serve(
+        lambda: GraphSandbox(
             pages,
             app_secret=options.app_secret,
             port=options.port,
             app_id=options.app_id,
             forms=[example_form(page) for page in pages],
             seed=options.seed,
-        )
-    except (OSError, OverflowError) as error:
-        print(f"The Graph sandbox cannot listen on port {options.port} ({error}): give another.", file=sys.stderr)
-        return 2
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    with sandbox:
-        print(f"listening on {sandbox.url}", flush=True)
-        stopped.wait()
-    return 0
+        ),
+        GraphSandbox.label,
+        options.port,
+    )
 
 
 def _page(text: str) -> tuple[str, str]:

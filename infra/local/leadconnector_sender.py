@@ -2,18 +2,24 @@
 
 import argparse
 import json
-import os
 import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import urllib3
-
-from infra.local.pinterest_sender import CannotSend, example_answers
+from infra.local.pinterest_sender import example_answers
+from infra.local.running_stack import (
+    CannotSend,
+    exit_code,
+    key_value,
+    post,
+    print_answer,
+    running_stack,
+    sender_parser,
+    stored_secret,
+)
 from infra.local.sandbox.events import event
 from infra.local.sandbox.signing import signed
 
@@ -69,12 +75,7 @@ def send(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float = 
 
     Raises urllib3.exceptions.HTTPError when nobody answers within `timeout` seconds.
     """
-    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
-        answer = pool.request("POST", url, body=body, headers=dict(headers))
-        try:
-            return answer.status, json.loads(answer.data)
-        except ValueError:
-            return answer.status, answer.data.decode("utf-8", "replace")
+    return post(url, body, headers, timeout)
 
 
 def send_workflow(url: str, fields: Mapping[str, Any], secret: str, location: str = "") -> tuple[int, Any]:
@@ -102,20 +103,17 @@ def administer(contacts_api_url: str, path: str, order: Mapping[str, Any]) -> tu
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when everything was accepted, 1 when something was refused, 2 when there is nothing to send to."""
     options = _parser().parse_args(arguments)
-    try:
-        stack = _stack(Path(options.state_dir))
-        secret = _leadconnector_secret(stack)
-        location = options.location or next(iter(secret.get("locations") or ()), "")
-        if not location:
-            raise CannotSend("The LeadConnector secret names no source location: give one with --location.")
-        accepted = [_send_one(number, stack, secret, location, options) for number in range(options.count)]
-    except CannotSend as error:
-        print(error, file=sys.stderr)
-        return 2
-    except urllib3.exceptions.HTTPError as error:
-        print(f"Nobody answered ({type(error).__name__}): is `make run` still up?", file=sys.stderr)
-        return 2
-    return 0 if all(accepted) else 1
+    return exit_code(lambda: _send_all(options))
+
+
+def _send_all(options: argparse.Namespace) -> bool:
+    stack = running_stack(options.state_dir)
+    secret = _leadconnector_secret(stack)
+    location = options.location or next(iter(secret.get("locations") or ()), "")
+    if not location:
+        raise CannotSend("The LeadConnector secret names no source location: give one with --location.")
+    accepted = [_send_one(number, stack, secret, location, options) for number in range(options.count)]
+    return all(accepted)
 
 
 def _send_one(
@@ -137,53 +135,22 @@ def _send_one(
         for path, text, key in (("notes", options.note, "body"), ("tasks", options.task, "title")):
             if text and status == 201:
                 administer(stack["contacts_api_url"], f"/contacts/{answer['contact']['id']}/{path}", {key: text})
-    taken = (time.perf_counter() - began) * 1000
-    print(f"{status} {json.dumps(told)}  ({taken:.0f} ms)")
+    print_answer(status, told, began)
     return 200 <= status < 300
 
 
-def _stack(state_dir: Path) -> dict[str, Any]:
-    try:
-        stack = json.loads((state_dir / "stack.json").read_text())
-    except (OSError, ValueError):
-        stack = {}
-    if not stack.get("ready"):
-        raise CannotSend(f"No stack is ready in {state_dir}: start one with `make run`.")
-    return dict(stack)
-
-
 def _leadconnector_secret(stack: Mapping[str, Any]) -> dict[str, Any]:
-    import boto3  # here, because it takes a second that send and signed need not wait
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=stack["aws_endpoint_url"],
-        region_name=stack["region"],
-        aws_access_key_id=stack.get("aws_access_key_id", "test"),
-        aws_secret_access_key=stack.get("aws_secret_access_key", "test"),
-    )
-    try:
-        text = client.get_secret_value(SecretId=stack["outputs"]["LeadConnectorSecretArn"]).get("SecretString")
-        return dict(json.loads(text or ""))
-    except (BotoCoreError, ClientError, KeyError, TypeError, ValueError) as error:
-        raise CannotSend(f"The LeadConnector secret cannot be read: {type(error).__name__}. Fill it first.") from None
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return name, value
+    return stored_secret(stack, "LeadConnectorSecretArn", "LeadConnector")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.leadconnector_sender", description=__doc__)
-    parser.add_argument("--state-dir", default=os.environ.get("STATE_DIR", ".local"), help="where stack.json is")
+    parser = sender_parser("leadconnector_sender", __doc__)
     parser.add_argument("--count", type=int, default=1, help="how many, each another person")
     parser.add_argument("--location", help="the source location (default: the first in the LeadConnector secret)")
     parser.add_argument("--email", help="the e-mail of the first of them")
-    parser.add_argument("--field", action="append", type=_pair, default=[], metavar="KEY=VALUE", help="of the contact")
+    parser.add_argument(
+        "--field", action="append", type=key_value, default=[], metavar="KEY=VALUE", help="of the contact"
+    )
     parser.add_argument("--note", help="also write this note on the contact")
     parser.add_argument("--task", help="also give the contact a task of this title")
     parser.add_argument("--workflow", action="store_true", help="post what a workflow's Custom Webhook would instead")

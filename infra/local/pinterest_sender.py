@@ -3,16 +3,24 @@
 import argparse
 import base64
 import json
-import os
 import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import urllib3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from infra.local.running_stack import (
+    CannotSend,
+    exit_code,
+    key_value,
+    post,
+    print_answer,
+    running_stack,
+    sender_parser,
+    stored_secret,
+)
 
 ACCOUNT = "111764359001"
 FORM = "65300871001"
@@ -38,10 +46,6 @@ EXAMPLE_ANSWERS: Mapping[str, Any] = {
     "What is your budget?": "1000",
 }
 _AREA_CODES = ("212", "213", "305", "312", "415", "503", "512", "617", "702", "713", "808", "907")
-
-
-class CannotSend(Exception):
-    """There is no running stack, or no key to encrypt with; the text says which."""
 
 
 def build_lead(
@@ -99,13 +103,7 @@ def send(
     Raises urllib3.exceptions.HTTPError when nobody answers within `timeout` seconds.
     """
     body = leads if isinstance(leads, bytes) else json.dumps(leads).encode()
-    headers = {"Content-Type": content_type}
-    with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
-        answer = pool.request("POST", url, body=body, headers=headers)
-        try:
-            return answer.status, json.loads(answer.data)
-        except ValueError:
-            return answer.status, answer.data.decode("utf-8", "replace")
+    return post(url, body, {"Content-Type": content_type}, timeout)
 
 
 def live_key(secret: Mapping[str, Any], account: str, form: str) -> bytes:
@@ -143,24 +141,20 @@ def example_answers(number: int = 0) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every lead was accepted, 1 when the webhook refused, 2 when there is nothing to send to."""
     options = _parser().parse_args(arguments)
-    try:
-        stack = _stack(Path(options.state_dir))
-        key = live_key(_keys_secret(stack), options.account, options.form)
-        leads = [_lead(number, key, options) for number in range(options.count)]
-        if options.print:
-            print(json.dumps(leads))
-            return 0
-        began = time.perf_counter()
-        status, answer = send(stack["webhooks"]["pinterest"], leads)
-    except CannotSend as error:
-        print(error, file=sys.stderr)
-        return 2
-    except urllib3.exceptions.HTTPError as error:
-        print(f"The webhook did not answer ({type(error).__name__}): is `make run` still up?", file=sys.stderr)
-        return 2
-    taken = (time.perf_counter() - began) * 1000
-    print(f"{status} {json.dumps(answer)}  ({len(leads)} sent, {taken:.0f} ms)")
-    return 0 if status == 200 else 1
+    return exit_code(lambda: _send_all(options))
+
+
+def _send_all(options: argparse.Namespace) -> bool:
+    stack = running_stack(options.state_dir)
+    key = live_key(_keys_secret(stack), options.account, options.form)
+    leads = [_lead(number, key, options) for number in range(options.count)]
+    if options.print:
+        print(json.dumps(leads))
+        return True
+    began = time.perf_counter()
+    status, answer = send(stack["webhooks"]["pinterest"], leads)
+    print_answer(status, answer, began, len(leads))
+    return status == 200
 
 
 def _lead(number: int, key: bytes, options: argparse.Namespace) -> dict[str, Any]:
@@ -170,38 +164,8 @@ def _lead(number: int, key: bytes, options: argparse.Namespace) -> dict[str, Any
     return build_lead(answers, key=key, account=options.account, form=options.form, test=options.test)
 
 
-def _stack(state_dir: Path) -> dict[str, Any]:
-    try:
-        stack = json.loads((state_dir / "stack.json").read_text())
-    except (OSError, ValueError):
-        stack = {}
-    if not stack.get("ready"):
-        raise CannotSend(f"No stack is ready in {state_dir}: start one with `make run`.")
-    return stack  # type: ignore[no-any-return]
-
-
 def _keys_secret(stack: Mapping[str, Any]) -> dict[str, Any]:
-    import boto3  # here, because it takes a second that build_lead and send need not wait
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    client = boto3.client(
-        "secretsmanager",
-        endpoint_url=stack["aws_endpoint_url"],
-        region_name=stack["region"],
-        aws_access_key_id=stack.get("aws_access_key_id", "test"),
-        aws_secret_access_key=stack.get("aws_secret_access_key", "test"),
-    )
-    arn = stack["outputs"]["PinterestKeysSecretArn"]
-    try:
-        text = client.get_secret_value(SecretId=arn).get("SecretString")
-    except (BotoCoreError, ClientError) as error:
-        raise CannotSend(
-            f"The Pinterest keys secret cannot be read from {stack['aws_endpoint_url']}: {error}"
-        ) from None
-    try:
-        return dict(json.loads(text or ""))
-    except (TypeError, ValueError):
-        raise CannotSend(f"The Pinterest keys secret {arn} is empty or no JSON object: store a key in it.") from None
+    return stored_secret(stack, "PinterestKeysSecretArn", "Pinterest keys")
 
 
 def _decoded(text: str) -> bytes:
@@ -215,19 +179,11 @@ def _fresh_id() -> str:
     return str(secrets.randbelow(9 * 10**17) + 10**17)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    question, equals, answer = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
-    return question, answer
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.pinterest_sender", description=__doc__)
-    parser.add_argument("--state-dir", default=os.environ.get("STATE_DIR", ".local"), help="where stack.json is")
+    parser = sender_parser("pinterest_sender", __doc__)
     parser.add_argument("--count", type=int, default=1, help="leads in one POST, each another person")
     parser.add_argument("--test", action="store_true", help="a test lead (lead_id TEST_API)")
-    parser.add_argument("--answer", action="append", type=_pair, default=[], metavar="KEY=VALUE")
+    parser.add_argument("--answer", action="append", type=key_value, default=[], metavar="KEY=VALUE")
     parser.add_argument("--email", help="the e-mail of every lead")
     parser.add_argument("--account", default=ACCOUNT, help="ad account id")
     parser.add_argument("--form", default=FORM, help="lead form id")

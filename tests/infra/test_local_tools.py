@@ -84,7 +84,7 @@ def test_every_location_of_the_routes_gets_a_token(tmp_path):
     tokens = location_tokens(routes, None)
     assert list(tokens) == ["one", "two", SOURCE_LOCATION]
     assert tokens["one"] != tokens["two"]
-    assert location_tokens(routes, "given") == {"one": "given", "two": "given"}
+    assert location_tokens(routes, "given") == dict.fromkeys(["one", "two", SOURCE_LOCATION], "given")
 
 
 def test_routes_that_cannot_be_read_are_named(tmp_path):

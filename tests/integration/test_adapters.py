@@ -364,6 +364,16 @@ def test_nobody_listening_is_a_reason_to_try_again(peer: ThreadingHTTPServer) ->
     assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_unreachable", False)
 
 
+def test_an_answer_that_is_too_large_is_not_read_to_its_end(peer: ThreadingHTTPServer) -> None:
+    """And is not taken for one that is late: waiting would not help."""
+    clock = Clock()
+    client = HttpClient("contacts_api", now=clock, largest=100_000)
+    assert len(ask(peer, "/ok", clock, client, body=b"x" * 100_000).body) == 100_000
+    with pytest.raises(TryAgain) as caught:
+        ask(peer, "/ok", clock, client, body=b"x" * 100_001)
+    assert (caught.value.reason, caught.value.ambiguous) == ("contacts_api_too_large", True)
+
+
 def test_an_answer_that_drips_is_given_up_in_time(peer: ThreadingHTTPServer) -> None:
     """A byte every 50 ms never lets a socket time out; the other leads of the request must not wait for it."""
     started = time.monotonic()

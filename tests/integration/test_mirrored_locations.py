@@ -115,7 +115,7 @@ class World:
             accept=self._accept,
             budget=10,
             now=time.time,
-            iso_time=lambda _: "2027-01-15T08:00:00.000+00:00",
+            iso_time=lambda _: "2025-01-15T08:00:00.000+00:00",
         )
         self.retry = Retry(
             sources=sources,
@@ -154,7 +154,7 @@ class World:
         payload = {"type": kind, "locationId": location, "id": record_id, "contactId": contact_id}
         event = event_of(payload)
         assert event is not None
-        return self.source.envelope(event, payload, received_at="2027-01-15T08:00:00.000+00:00")
+        return self.source.envelope(event, payload, received_at="2025-01-15T08:00:00.000+00:00")
 
     def accept(self, envelope: Envelope) -> Outcome:
         """What becomes of one event."""

@@ -62,8 +62,8 @@ class HttpClient:
     ) -> HttpAnswer:
         """One request, tried once, answered by `deadline` (epoch seconds) or given up.
 
-        Raises TryAgain(<side>_timeout | <side>_unreachable); its text holds neither URL nor headers. It is
-        ambiguous unless no connection was made: the request may have arrived and its answer got lost.
+        Raises TryAgain(<side>_timeout | <side>_unreachable | <side>_too_large); its text holds neither URL nor
+        headers. It is ambiguous unless no connection was made: the request may have arrived and its answer got lost.
         TryAgain(out_of_time) when the deadline has passed, and nothing was sent.
         """
         now = self._now()
@@ -98,7 +98,11 @@ class HttpClient:
         content = bytearray()
         while chunk := answer.read1(_CHUNK):
             content += chunk
-            if self._now() > until or len(content) > self._largest:
+            if len(content) > self._largest:
+                answer.close()
+                detail = f"the answer has more than {self._largest} bytes"
+                raise TryAgain(f"{self._side}_too_large", detail, ambiguous=True)
+            if self._now() > until:
                 answer.close()
                 raise TimeoutError
         answer.release_conn()

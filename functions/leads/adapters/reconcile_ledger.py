@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from leads.adapters import reconcile_item
 from leads.adapters.aws import AwsError, error_code
 from leads.adapters.reconcile_item import Item
 from leads.core.errors import TryAgain
+from leads.core.iso_time import iso_time
 from leads.core.reconciling import RUNNING, Known, Run, Scope, ScopeProgress, Unlisted
 
 KEPT_SECONDS = 90 * 86_400
@@ -64,7 +64,7 @@ class ReconcileLedger:
                 "parts": {"N": str(len(parts))},
                 "scopes": {"S": msgspec.json.encode(parts[number]).decode()},
                 "unlisted": {"S": msgspec.json.encode(run.unlisted if number == 0 else ()).decode()},
-                "updated_at": {"S": _iso(self._now())},
+                "updated_at": {"S": iso_time(self._now())},
                 "expires_at": {"N": str(int(self._now()) + KEPT_SECONDS)},
             }
             try:
@@ -104,7 +104,7 @@ class ReconcileLedger:
             "status": {"S": RUNNING},
             "owner": {"S": owner},
             "free_at": {"N": reconcile_item.milliseconds(until)},
-            "updated_at": {"S": _iso(now)},
+            "updated_at": {"S": iso_time(now)},
             "expires_at": {"N": str(int(now) + KEPT_SECONDS)},
         }
         started = {
@@ -119,7 +119,7 @@ class ReconcileLedger:
 
     def save(self, progress: ScopeProgress) -> bool:
         """Keeps how far its owner has come; False when the scope has passed to somebody else."""
-        values = reconcile_item.values(progress) | {"updated_at": {"S": _iso(self._now())}}
+        values = reconcile_item.values(progress) | {"updated_at": {"S": iso_time(self._now())}}
         item = self._update(_key(progress.run, progress.scope), values, _OURS, {}, once={})
         return reconcile_item.text(item, "owner") == progress.owner
 
@@ -183,10 +183,6 @@ def _key(run: str, scope: Scope) -> str:
 
 def _part_key(run: str, number: int) -> str:
     return f"reconcile#{run}" + (f"#{number}" if number else "")
-
-
-def _iso(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _unavailable(code: str) -> TryAgain:

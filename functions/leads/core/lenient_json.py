@@ -33,6 +33,15 @@ def decode(data: bytes | str, *, deepest: int = DEEPEST) -> Any:
     return value
 
 
+def decode_object(data: bytes | str) -> dict[str, Any]:
+    """The JSON object in `data`; {} for anything else, as error pages come in every format."""
+    try:
+        value = decode(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def _is_deeper(value: Any, levels: int) -> bool:
     layer = [value]
     for _ in range(levels + 1):

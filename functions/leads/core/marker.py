@@ -1,8 +1,9 @@
-"""The marker line under a note or task: whether LeadRelay wrote it; and rich text as plain lines."""
+"""The marker line under a note or task: whether LeadRelay wrote it, and for what; and rich text as plain lines."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from leads.core.note import MARKER
@@ -15,10 +16,14 @@ _OURS = re.compile(re.escape(MARKER) + r"[^\s/]+/\S+")
 
 
 def is_marked(body: Any) -> bool:
-    """Whether the last line of a note's or task's text is a marker, whatever it refers to."""
-    if not isinstance(body, str):
-        return False
-    return any(_OURS.fullmatch(_last_line(written)) for written in (body, _without_tags(body)))
+    """Whether a line of a note's or task's text is a marker and nothing more, whatever it refers to."""
+    return any(_OURS.fullmatch(line) for line in _lines(body))
+
+
+def is_of(reference: str, body: Any) -> bool:
+    """Whether a line of a note's or task's text is the marker of `reference`: all of it and nothing more."""
+    marker = " ".join(f"{MARKER}{reference}".split())
+    return marker in _lines(body)
 
 
 def plain(body: Any) -> str:
@@ -31,9 +36,11 @@ def plain(body: Any) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
-def _last_line(written: str) -> str:
-    lines = (" ".join(line.split()) for line in reversed(written.splitlines()))
-    return next((line for line in lines if line), "")
+def _lines(body: Any) -> Iterator[str]:
+    """The lines of a text, as it is and as a person reads it. All of them: people write below what we have written."""
+    if isinstance(body, str):
+        for written in (body, _without_tags(body)):
+            yield from (" ".join(line.split()) for line in written.splitlines())
 
 
 def _without_tags(written: str) -> str:

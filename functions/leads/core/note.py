@@ -103,7 +103,7 @@ def moment(seconds: float | None) -> str:
 
 def with_marker(text: str, reference: str) -> str:
     """`text` with the marker as its last line, by which a read-back recognises it."""
-    lines = (f"> {line}" if _looks_like_ours(line) else line for line in text.strip("\n").split("\n"))
+    lines = (f"> {line}" if _looks_like_ours(line) else line for line in text.strip("\n").splitlines())
     body = _cut("\n".join(lines), LONGEST)
     return f"{body}\n\n{MARKER}{reference}" if body else f"{MARKER}{reference}"
 

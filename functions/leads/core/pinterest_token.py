@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from leads.core.iso_time import zulu_time
 from leads.core.tokens import Journal, Secret, expiry
 
 # An access token lives 30 days and its refresh token 60 (developers.pinterest.com, "Set up authentication"): ten days
@@ -40,7 +40,7 @@ def merged(newest: Secret, journal: Journal) -> Secret:
     is_behind = newest["refresh_token"] != grant.refresh_token or grant.expires_at > expiry(newest) + 1
     if not is_behind:
         return newest
-    ends = dt.datetime.fromtimestamp(int(grant.expires_at), dt.UTC).isoformat().replace("+00:00", "Z")
+    ends = zulu_time(int(grant.expires_at), "seconds")
     return {**newest, "refresh_token": grant.refresh_token, "access_token": grant.access_token, "expires_at": ends}
 
 

@@ -11,10 +11,15 @@ from typing import Any
 import msgspec
 
 from leads.core.errors import RejectedRequest
+from leads.core.routes import CRM_SOURCES
 
 DAY = 86_400.0
 # A platform's clock may be ahead of ours, and a lead left this moment is wanted, too.
 AHEAD = 60.0
+
+# The ledger remembers a lead for 90 days from the day it came, and what it has forgotten would be delivered again. Of
+# a CRM's own records it remembers for years which were carried over.
+OLDEST_DAYS = 89
 
 _KEYS = ("source", "account", "form", "from", "to", "wait", "run")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -47,8 +52,9 @@ def parse_order(event: Any, *, now: float, days: float, sources: Collection[str]
 
     All keys are optional; `{"wait": true}` waits for the report of everything, `{"run": id}` asks for that of an
     earlier run. `from` and `to` take a date (`to` includes that day), an ISO time (UTC unless it says otherwise) or
-    epoch seconds; the default is the last `days` days. A schedule's event names its own run and time, so that the
-    same event twice is the same run.
+    epoch seconds; the default is the last `days` days. Nothing older than 89 days can be asked for, except of a
+    CRM's own locations, whose records are remembered for years. A schedule's event names its own run and time, so
+    that the same event twice is the same run.
 
     Raises RejectedRequest(400, not_an_order) with a sentence that says what is wrong.
     """
@@ -68,6 +74,11 @@ def parse_order(event: Any, *, now: float, days: float, sources: Collection[str]
     since = _time(event, "from", min(until, now) - days * DAY)
     if since >= until:
         raise _wrong('"from" must be earlier than "to"' if "to" in event else '"from" must be in the past')
+    if not texts["run"] and since < now - OLDEST_DAYS * DAY and texts["source"] not in CRM_SOURCES:
+        raise _wrong(
+            f'"from" must be within the last {OLDEST_DAYS} days: older leads are no longer remembered, and would be '
+            'delivered again; only of {"source": "leadconnector"} it may be earlier'
+        )
     return Order(
         since=since,
         until=until,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from leads.core.iso_time import iso_time
 from leads.core.reconciling import COMPLETE, SKIPPED, WAITING, Counts, Run, Scope, ScopeProgress, Unlisted
 
 
 def row_of(scope: Scope, progress: ScopeProgress | None) -> dict[str, Any]:
     """A report's line on one form; without progress it waits for its turn."""
     place = {"source": scope.source, "account": scope.account, "form": scope.form}
-    time = {"from": iso(scope.since), "to": iso(scope.until)}
+    time = {"from": iso_time(scope.since, "seconds"), "to": iso_time(scope.until, "seconds")}
     if progress is None:
         return {**place, **time, **msgspec.structs.asdict(Counts()), "missing_ids": [], "status": WAITING}
     row = {
@@ -44,11 +44,6 @@ def report_of(run: Run, progress: Mapping[Scope, ScopeProgress]) -> dict[str, An
         "forms": rows,
         "totals": {name: sum(row[name] for row in rows) for name in Counts.__struct_fields__},
     }
-
-
-def iso(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the second."""
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="seconds")
 
 
 def _said(**texts: str) -> dict[str, str]:

@@ -15,7 +15,8 @@ from leads.core.rule_check import of_rules, of_tags, of_template
 from leads.core.wording import clip, did_you_mean, nearest, where
 
 _API_NAMES = {name: field for field in CONTACT_FIELDS for name in (field, snake(field))}
-_SOURCES = ("pinterest", "facebook", "leadconnector")
+# A test holds them against the registry, which the core does not know.
+SOURCES = ("pinterest", "facebook", "leadconnector")
 # What people put under [routes.fields] that has a place of its own.
 _ELSEWHERE = {
     "tags": "is no contact field; write `tags = […]` in the route",
@@ -101,7 +102,7 @@ def _of_matching(route: Route) -> Iterator[Fault]:
         if value == []:
             yield key, "is an empty list, so the route takes no lead; leave it out to take any"
     for source in route.source if isinstance(route.source, list) else [route.source]:
-        if source and source not in _SOURCES and (name := nearest(source, _SOURCES)):
+        if source and source not in SOURCES and (name := nearest(source, SOURCES)):
             yield "source", f"is `{clip(source)}`, which sends no leads; did you mean `{name}`?"
     accounts = route.account if isinstance(route.account, list) else [route.account]
     if route.location in accounts:

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from leads.core.iso_time import zulu_time
+
 # An access token lives a day, and the rotation looks every four hours: three looks before one expires.
 # https://github.com/GoHighLevel/highlevel-api-docs, docs/oauth/Authorization.md
 EARLY_SECONDS = 12 * 3600.0
@@ -209,10 +211,7 @@ def _same_grant(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _access(token: str, expires_at: float) -> dict[str, str]:
-    return {
-        "access_token": token,
-        "expires_at": dt.datetime.fromtimestamp(int(expires_at), dt.UTC).isoformat().replace("+00:00", "Z"),
-    }
+    return {"access_token": token, "expires_at": zulu_time(int(expires_at), "seconds")}
 
 
 def _replaced(secret: Secret, place: Place, entry: dict[str, Any]) -> Secret:

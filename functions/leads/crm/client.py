@@ -8,7 +8,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from leads.core import lenient_json
 from leads.core.errors import Misconfigured, TryAgain
+from leads.core.http import Http, HttpAnswer
+from leads.core.secret import StoredSecret
 from leads.crm import fates
 
 # Contacts, and locations with their custom fields, live under this version (the spec's Version header);
@@ -23,34 +26,6 @@ _LEAST_SECONDS = 0.7
 _TOKEN_NAMES = ("token", "access_token")
 
 _encode = msgspec.json.Encoder().encode
-
-
-class HttpAnswer(Protocol):
-    """An HTTP answer; header names in lower case."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Http(Protocol):
-    """Sends one request once. Raises TryAgain when no answer comes by `deadline` (epoch seconds)."""
-
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, deadline: float
-    ) -> HttpAnswer: ...
-
-
-class LocationsSecret(Protocol):
-    """`{"locations": {"<id>": {"token" or "access_token": …, "previous_token": …}}}`; raises Misconfigured when
-    unusable."""
-
-    def current(self) -> dict[str, Any]: ...
-
-    def reread(self) -> dict[str, Any]: ...
 
 
 class Admission(Protocol):
@@ -86,12 +61,15 @@ class _Question(msgspec.Struct, frozen=True):
 
 
 class Client:
-    """Calls for one API address, each with the token of the location it concerns."""
+    """Calls for one API address, each with the token of the location it concerns.
+
+    secret: `{"locations": {"<id>": {"token" or "access_token": …, "previous_token": …}}}`.
+    """
 
     def __init__(
         self,
         http: Http,
-        secret: LocationsSecret,
+        secret: StoredSecret,
         base_url: str,
         *,
         now: Callable[[], float],
@@ -151,7 +129,7 @@ class Client:
                 continue
             tried.add(token)
             answer = self._request(location_id, question, token, deadline)
-            parsed = fates.decoded(answer.body)
+            parsed = lenient_json.decode_object(answer.body)
             if 200 <= answer.status < 300:
                 return Answer(parsed, fates.trace_id(parsed))
             failed = fates.failure(answer.status, answer.headers, parsed, known_fields=question.known_fields)
@@ -175,7 +153,7 @@ class Client:
         try:
             answer = self._send(question, token, deadline)
             status, answered = answer.status, answer.headers
-            is_well = question.has_own_scope and fates.lacks_scope(status, fates.decoded(answer.body))
+            is_well = question.has_own_scope and fates.lacks_scope(status, lenient_json.decode_object(answer.body))
             return answer
         finally:
             self._admission.leave(location_id, sent_at=sent_at, status=status, headers=answered, is_well=is_well)

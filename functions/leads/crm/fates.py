@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from leads.core import lenient_json
 from leads.core.errors import GONE, TryAgain, Undeliverable
 from leads.core.rate_budget import DAY_LOOK, INTERVAL, header_number
 
@@ -56,15 +55,6 @@ _GONE = re.compile(
     r"(?:not (?:be )?found|does(?: not|n't) exist)",
     re.IGNORECASE,
 )
-
-
-def decoded(body: bytes) -> dict[str, Any]:
-    """The answer's JSON object; {} for anything else, as error pages come in every format."""
-    try:
-        value = lenient_json.decode(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def trace_id(answer: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ Source: the API's OpenAPI document, operations create-note, get-all-notes and de
 
 from __future__ import annotations
 
+from leads.core.marker import is_of
 from leads.crm import reading
 from leads.crm.client import Client
 from leads.crm.removal import remove
@@ -29,13 +30,13 @@ class Notes:
         return reading.created_id(answer, "note")
 
     def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> str | None:
-        """The id of the contact's note that ends in the marker of `reference`; None when there is none.
+        """The id of the contact's note with the marker of `reference`; None when there is none.
 
         Raises TryAgain or Undeliverable by the table of fates, TryAgain when the answer has no list of notes.
         """
         answer = self._client.call("GET", "contacts", contact_id, "notes", location_id=location_id, deadline=deadline)
         for note in reading.listed(answer, "notes"):
-            if reading.is_of(reference, note.get("body")) and (found := reading.text(note.get("id"))):
+            if is_of(reference, note.get("body")) and (found := reading.text(note.get("id"))):
                 return found
         return None
 

@@ -8,10 +8,12 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from leads.core import lenient_json
 from leads.core.errors import LeadError, TryAgain, Undeliverable
+from leads.core.http import Http
 from leads.core.tokens import Place, Tokens
 from leads.crm import fates
-from leads.crm.client import CONTACTS_VERSION, Http
+from leads.crm.client import CONTACTS_VERSION
 
 # A token lives a day, 86399 s (spec: GetAccessCodeSuccessfulResponseDto.expires_in), if an answer does not say.
 _LIFETIME_SECONDS = 86_399.0
@@ -79,7 +81,7 @@ class OAuth:
             return ""
         if answer.status not in (401, 403):
             return ""
-        reason = _failure(answer.status, answer.headers, fates.decoded(answer.body)).reason
+        reason = _failure(answer.status, answer.headers, lenient_json.decode_object(answer.body)).reason
         return "" if reason in _GOOD_ALL_THE_SAME else reason
 
     def _grant(self, place: Place, entry: Mapping[str, Any], by: Mapping[str, str], deadline: float) -> Tokens:
@@ -96,7 +98,7 @@ class OAuth:
         answer = self._http.request(
             "POST", f"{self._base_url}/{path}", headers=headers, body=payload, deadline=deadline
         )
-        parsed = fates.decoded(answer.body)
+        parsed = lenient_json.decode_object(answer.body)
         if 200 <= answer.status < 300:
             return parsed
         if answer.status in _REFUSALS:

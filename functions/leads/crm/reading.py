@@ -1,18 +1,12 @@
-"""What the API's answers hold, read tolerantly: texts, moments, and the marker line that is ours."""
+"""What the API's answers hold, read tolerantly: texts, objects and moments."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 from leads.core.errors import TryAgain
-from leads.core.note import MARKER
 from leads.crm.client import Answer
-
-# The CRM's editor keeps notes as HTML once somebody has touched them.
-_LINE_ENDS = re.compile(r"<(?:br|/?p|/?div|/?li)\b[^>]*>", re.IGNORECASE)
-_OTHER_TAGS = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
 
 
 def text(value: Any) -> str:
@@ -61,25 +55,3 @@ def created_id(answer: Answer, name: str) -> str:
         detail = f"the answer names no {name}"
         raise TryAgain("contacts_api_unexpected", detail, ambiguous=True, trace_id=answer.trace_id)
     return found
-
-
-def is_of(reference: str, body: Any) -> bool:
-    """Whether the last line of a note's or task's text is the marker of `reference`: all of it and nothing more."""
-    marker = " ".join(f"{MARKER}{reference}".split())
-    written = text(body)
-    return marker in (_last_line(written), _last_line(_plain(written)))
-
-
-def _last_line(written: str) -> str:
-    lines = (" ".join(line.split()) for line in reversed(written.splitlines()))
-    return next((line for line in lines if line), "")
-
-
-def _plain(written: str) -> str:
-    plain = _OTHER_TAGS.sub("", _LINE_ENDS.sub("\n", written))
-    if "&" in plain:
-        # Late: its table of two thousand names is needed by edited notes only.
-        import html
-
-        plain = html.unescape(plain)
-    return plain

@@ -7,13 +7,13 @@ filters by field, operator and value, `searchAfter` as the cursor), Version 2021
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from leads.core import lenient_json
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.core.iso_time import zulu_time
 from leads.crm import reading
 from leads.crm.client import Answer, Client
 from leads.crm.custom_fields import CustomFields
@@ -21,6 +21,7 @@ from leads.crm.fates import NO_SCOPE, REJECTED, is_gone
 
 _TASKS_A_PAGE = 100
 # A task just made is among the first that a search for its title finds.
+_OVERLAP = 10
 _MOST_PAGES = 5
 # What the vendor's help says of the search for contacts; for tasks nothing is said.
 _LONGEST_QUERY = 75
@@ -69,24 +70,29 @@ class Records:
             tasks = self._search_tasks(location_id, skip, deadline, query=query)
             if found := next((task for task in tasks if task["id"] == task_id), None):
                 return found
-            if len(tasks) < _TASKS_A_PAGE:
+            if not tasks:
                 break
             skip += len(tasks)
         return None
 
     def tasks_page(self, location_id: str, cursor: str, *, deadline: float) -> tuple[list[dict[str, Any]], str] | None:
-        """Up to a hundred tasks of the location, and the cursor to the next, "" after the last.
+        """Up to a hundred tasks of the location, and the cursor to the next, "" once there were none.
 
+        How many the API gives at most nobody says, so a page that is not full may not be the last.
         None: the token lacks `locations/tasks.readonly`, and the tasks can be read contact by contact only.
         """
-        skip = int(cursor) if cursor.isascii() and cursor.isdecimal() else 0
+        skip, reached = _places(cursor)
         try:
             tasks = self._search_tasks(location_id, skip, deadline)
         except TryAgain as failed:
             if failed.reason == NO_SCOPE:
                 return None
             raise
-        return tasks, str(skip + len(tasks)) if len(tasks) >= _TASKS_A_PAGE else ""
+        end = skip + len(tasks)
+        if end <= reached:
+            return tasks, ""
+        # A few come twice: a task that goes while pages are turned must not take another one out of sight.
+        return tasks, f"{end - min(_OVERLAP, len(tasks) // 2)}:{end}"
 
     def contacts_page(
         self,
@@ -97,8 +103,9 @@ class Records:
         limit: int,
         deadline: float,
     ) -> list[tuple[dict[str, Any], str]]:
-        """Up to `limit` contacts, each with the cursor to those after it, "" where the location has no more.
+        """Up to `limit` contacts, each with the cursor to those after it, "" where the API gives none; none at the end.
 
+        A page that is not full may not be the last: the API may give fewer at a time than it is asked for.
         changed_since: epoch seconds; those changed at or after it, the longest unchanged first. None: all, the oldest
         first. A change while pages are turned moves a contact to the end: it may come twice, and none is left out.
         """
@@ -109,16 +116,13 @@ class Records:
             "sort": [{"field": by, "direction": "asc"}],
         }
         if changed_since is not None:
-            body["filters"] = [{"field": by, "operator": "range", "value": {"gte": _iso(changed_since)}}]
+            body["filters"] = [{"field": by, "operator": "range", "value": {"gte": zulu_time(changed_since)}}]
         if cursor:
             body["searchAfter"] = _position(cursor)
         answer = self._call("POST", location_id, ("contacts", "search"), deadline, body=body)
         contacts = reading.listed(answer, "contacts")
-        is_last = len(contacts) < limit
         found = [(contact, _cursor(contact.get("searchAfter"))) for contact in contacts]
-        if found and is_last:
-            found[-1] = (found[-1][0], "")
-        elif found and not found[-1][1]:
+        if len(found) >= limit and not found[-1][1]:
             raise TryAgain(
                 "contacts_api_unexpected", "the answer to a search has no searchAfter", trace_id=answer.trace_id
             )
@@ -199,10 +203,6 @@ class Records:
             raise
 
 
-def _iso(seconds: float) -> str:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _cursor(position: Any) -> str:
     """A position as text, "" for what is none: a few numbers and ids, as the order is by a time."""
     if not isinstance(position, list) or not position:
@@ -218,3 +218,11 @@ def _position(cursor: str) -> list[Any]:
     if not isinstance(position, list):
         raise Undeliverable("unreadable_cursor", "the cursor is none that this version made")
     return position
+
+
+def _places(cursor: str) -> tuple[int, int]:
+    """Where a page of tasks begins, and how far the pages before it have come."""
+    places = cursor.split(":")
+    if len(places) != 2 or not all(place.isascii() and place.isdecimal() for place in places):
+        return 0, 0
+    return int(places[0]), int(places[1])

@@ -5,9 +5,10 @@ Source: the API's OpenAPI document, operations create-task, get-all-tasks and de
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
+from leads.core.iso_time import zulu_time
+from leads.core.marker import is_of
 from leads.core.recognition import FoundTask
 from leads.crm import reading
 from leads.crm.client import Client
@@ -41,8 +42,7 @@ class Tasks:
         Raises TryAgain or Undeliverable by the table of fates. After an ambiguous TryAgain, and after a refusal
         (https://github.com/GoHighLevel/highlevel-api-docs/issues/64), the task may be there all the same: see find.
         """
-        due = dt.datetime.fromtimestamp(due_at, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        task: dict[str, Any] = {"title": title, "body": body, "dueDate": due, "completed": completed}
+        task: dict[str, Any] = {"title": title, "body": body, "dueDate": zulu_time(due_at), "completed": completed}
         if assigned_to:
             task["assignedTo"] = assigned_to
         answer = self._client.call(
@@ -52,7 +52,7 @@ class Tasks:
         return reading.created_id(answer, "task")
 
     def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> list[FoundTask]:
-        """The contact's tasks that end in the marker of `reference`.
+        """The contact's tasks with the marker of `reference`.
 
         Raises TryAgain or Undeliverable by the table of fates.
         """
@@ -60,7 +60,7 @@ class Tasks:
         return [
             FoundTask(task_id=found, title=reading.text(task.get("title")), due_at=reading.moment(task.get("dueDate")))
             for task in reading.listed(answer, "tasks")
-            if reading.is_of(reference, task.get("body")) and (found := reading.text(task.get("id")))
+            if is_of(reference, task.get("body")) and (found := reading.text(task.get("id")))
         ]
 
     def delete(self, location_id: str, contact_id: str, task_id: str, *, deadline: float) -> None:

@@ -34,7 +34,7 @@ class Tags(Protocol):
 
 
 class Notes(Protocol):
-    """A contact's notes; `find` gives the id of the one that ends in the reference."""
+    """A contact's notes; `find` gives the id of the one that has the marker of the reference."""
 
     def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> str | None: ...
 
@@ -42,7 +42,7 @@ class Notes(Protocol):
 
 
 class Tasks(Protocol):
-    """A contact's tasks; `find` gives those that end in the reference."""
+    """A contact's tasks; `find` gives those that have the marker of the reference."""
 
     def find(self, location_id: str, contact_id: str, reference: str, *, deadline: float) -> Sequence[FoundTask]: ...
 

@@ -27,14 +27,24 @@ _EDITS_FOLLOWED = 5
 class Rotation:
     """One step of a rotation a call; each may be repeated, after a crash too, and then does only what is missing.
 
-    source: whose tokens they are, for the metrics.
+    source: whose tokens they are, for the metrics. tokens: the TokenEndpoint that a subclass names.
     """
 
     source = ""
 
-    def __init__(self, *, versions: Versions, now: Callable[[], float], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        *,
+        versions: Versions,
+        tokens: Any,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
         self._versions = versions
+        self._tokens = tokens
         self._now = now
+        self._sleep = sleep
         self._new_id = new_id
         self._steps: Mapping[str, Callable[[str, float], list[Finding]]] = {
             "createSecret": self._create,
@@ -57,6 +67,19 @@ class Rotation:
 
     def _create(self, token: str, until: float) -> list[Finding]:
         """Refresh what is due; the value with the new tokens becomes AWSPENDING."""
+        labels = self._versions.labels()
+        newest, pending = self._labelled(labels, CURRENT), self._labelled(labels, PENDING)
+        if newest is None:
+            return []  # nobody has stored anything yet
+        secret, findings = self._refreshed(newest, pending, until)
+        if secret not in (newest, pending):
+            # The rotation's own version may have a value from an earlier attempt, which nothing can change any more.
+            own = token if self._versions.read(token) is None else self._new_id()
+            self._versions.put(secret, version_id=own, label=PENDING)
+        return findings
+
+    def _refreshed(self, newest: Secret, pending: Secret | None, until: float) -> tuple[Secret, list[Finding]]:
+        """The value with new tokens for those that are due, and what went wrong."""
         raise NotImplementedError
 
     def _test(self, _token: str, _until: float) -> list[Finding]:
@@ -66,13 +89,6 @@ class Rotation:
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         """`newest` with everything that refreshing has brought to it."""
         raise NotImplementedError
-
-    def _offer(self, secret: Secret, token: str, *known: Secret | None) -> None:
-        """Make a value that is none of the known ones AWSPENDING."""
-        if secret not in known:
-            # The rotation's own version may have a value from an earlier attempt, which nothing can change any more.
-            own = token if self._versions.read(token) is None else self._new_id()
-            self._versions.put(secret, version_id=own, label=PENDING)
 
     def _finish(self, _token: str, _until: float) -> list[Finding]:
         """Make the new value AWSCURRENT, or, when somebody has stored another meanwhile, that one with the new tokens.
@@ -111,25 +127,9 @@ class Rotate(Rotation):
     """Rotates the Contacts secret, which has tokens of several locations."""
 
     source = "contacts_api"
+    _tokens: TokenEndpoint
 
-    def __init__(
-        self,
-        *,
-        versions: Versions,
-        tokens: TokenEndpoint,
-        now: Callable[[], float],
-        sleep: Callable[[float], None],
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-    ) -> None:
-        super().__init__(versions=versions, now=now, new_id=new_id)
-        self._tokens = tokens
-        self._sleep = sleep
-
-    def _create(self, token: str, until: float) -> list[Finding]:
-        labels = self._versions.labels()
-        newest, pending = self._labelled(labels, CURRENT), self._labelled(labels, PENDING)
-        if newest is None:
-            return []  # nobody has stored anything yet
+    def _refreshed(self, newest: Secret, pending: Secret | None, until: float) -> tuple[Secret, list[Finding]]:
         refresh = RefreshTokens(
             self._versions,
             self._tokens,
@@ -141,8 +141,7 @@ class Rotate(Rotation):
             until=until,
         )
         refresh()
-        self._offer(refresh.secret, token, newest, pending)
-        return refresh.findings
+        return refresh.secret, refresh.findings
 
     def _test(self, _token: str, until: float) -> list[Finding]:
         """Read with each new token of a location. One that is refused is a finding; all refused end the rotation.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -11,8 +10,8 @@ import msgspec
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable
 from leads.core.pinterest_token import about, is_due, is_refreshable, merged, missing
 from leads.core.tokens import Journal, Secret, Tokens, expiry, journal_of
-from leads.flow.refresh_tokens import CALL_SECONDS, CURRENT, REFRESHED, Finding, Versions
-from leads.flow.rotate import PENDING, Rotation
+from leads.flow.refresh_tokens import CALL_SECONDS, REFRESHED, Finding
+from leads.flow.rotate import Rotation
 
 _ABOUT = "the Pinterest app"
 # Asked again after these.
@@ -37,42 +36,25 @@ class RotatePinterest(Rotation):
     """
 
     source = "pinterest"
+    _tokens: TokenEndpoint
 
-    def __init__(
-        self,
-        *,
-        versions: Versions,
-        tokens: TokenEndpoint,
-        now: Callable[[], float],
-        sleep: Callable[[float], None],
-        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-    ) -> None:
-        super().__init__(versions=versions, now=now, new_id=new_id)
-        self._tokens = tokens
-        self._sleep = sleep
-
-    def _create(self, token: str, until: float) -> list[Finding]:
-        labels = self._versions.labels()
-        newest, pending = self._labelled(labels, CURRENT), self._labelled(labels, PENDING)
-        if newest is None:
-            return []  # nobody has stored anything yet
+    def _refreshed(self, newest: Secret, pending: Secret | None, until: float) -> tuple[Secret, list[Finding]]:
         journal = self._journal()
         secret = merged(newest, journal)
         findings: list[Finding] = []
         if is_refreshable(secret) and is_due(secret, self._now()):
             try:
-                secret = self._refreshed(secret, journal, until)
+                secret = self._renewed(secret, journal, until)
             except LeadError as error:
                 is_in_time = isinstance(error, TryAgain) and expiry(secret) - self._now() > _IN_TIME_SECONDS
                 findings.append(Finding(_ABOUT, error.reason, error.detail, is_failure=not is_in_time))
-        self._offer(secret, token, newest, pending)
-        return findings
+        return secret, findings
 
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         # Whatever AWSPENDING holds is in the journal, too.
         return merged(newest, journal)
 
-    def _refreshed(self, secret: Secret, journal: Journal, until: float) -> Secret:
+    def _renewed(self, secret: Secret, journal: Journal, until: float) -> Secret:
         if lacking := missing(secret):
             raise Undeliverable("incomplete_entry", f"it lacks {', '.join(lacking)}")
         # Proves, before a refresh token is used up, that its successor can be stored.

@@ -11,20 +11,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from leads.core import lenient_json
-from leads.core.errors import RejectedRequest, Undeliverable
+from leads.core.errors import RejectedRequest, TryAgain, Undeliverable
+from leads.core.http import Http
 from leads.core.lead import Envelope, Lead
 from leads.core.request import Answer, Reading, Request
+from leads.core.secret import StoredSecret
 from leads.sources.facebook_form import names_in
 from leads.sources.facebook_forms import Forms
 from leads.sources.facebook_lead import FIELDS, form_id_of, lead_of
-from leads.sources.facebook_notice import Notice, notice_of, taken_apart
+from leads.sources.facebook_notice import Notice, notice_of, seconds_of, taken_apart
 from leads.sources.facebook_signature import HEADER, app_secrets, is_same, is_signed
-from leads.sources.graph import FacebookSecret, Graph, Http, unexpected
+from leads.sources.graph import TOKEN_MISSING, Graph, unexpected
+from leads.sources.graph_fates import PERMISSION_MISSING, PROOF_REFUSED, TOKEN_REFUSED
+
+# Facebook keeps a lead for 90 days. What waits for a person uses up no attempt, so only this ends the wait.
+_KEPT_DAYS = 90
+_WAITS_FOR_A_PERSON = frozenset((TOKEN_MISSING, TOKEN_REFUSED, PROOF_REFUSED, PERMISSION_MISSING))
 
 
 class Facebook:
-    """Reads notices and fetches leads; `secret` holds the app's secret and the pages' tokens.
+    """Reads notices and fetches leads.
 
+    secret: `{"app_secret", "previous_app_secret", "verify_token", "pages": {"<page id>": {"token"}}}`.
     graph: the calls to Graph, with what was learned of each page's quota and token.
     """
 
@@ -32,8 +40,9 @@ class Facebook:
     label = "Facebook Lead Ads"
     leads_change = False
 
-    def __init__(self, secret: FacebookSecret, http: Http, graph_url: str, *, now: Callable[[], float]) -> None:
+    def __init__(self, secret: StoredSecret, http: Http, graph_url: str, *, now: Callable[[], float]) -> None:
         self._secret = secret
+        self._now = now
         self.graph = Graph(http, secret, graph_url, now=now)
         self._forms = Forms(self.graph, now=now)
 
@@ -83,21 +92,31 @@ class Facebook:
     def open(self, envelope: Envelope, *, deadline: float) -> Lead:
         """The lead, fetched unless the envelope's content is it, in the words of its form. deadline: epoch seconds.
 
-        Raises TryAgain, Undeliverable or Misconfigured as `Graph.get` does, and Undeliverable(unreadable_notice) for
-        what names no page or no lead.
+        Raises TryAgain, Undeliverable or Misconfigured as `Graph.get` does, Undeliverable(unreadable_notice) for
+        what names no page or no lead, and Undeliverable(lead_expired_at_facebook) for a lead that has waited for a
+        token or permission for longer than Facebook keeps it.
         """
         notice = notice_of(envelope.raw)
         if not notice.page or not notice.lead_id:
             raise Undeliverable("unreadable_notice", "the notice names no page or no lead")
-        record = envelope.content if isinstance(envelope.content, dict) else self._record(notice, deadline)
+        record = envelope.content if isinstance(envelope.content, dict) else self._record(envelope, notice, deadline)
         if not isinstance(record.get("field_data"), list):
             raise unexpected(notice.page, "field_data")
         form_id = form_id_of(notice, record)
         form = self._forms.form(form_id, page=notice.page, names=names_in(record), deadline=deadline)
         return lead_of(envelope, notice, record, form)
 
-    def _record(self, notice: Notice, deadline: float) -> Mapping[str, Any]:
-        return self.graph.get(notice.lead_id, page=notice.page, fields=FIELDS, deadline=deadline).body
+    def _record(self, envelope: Envelope, notice: Notice, deadline: float) -> Mapping[str, Any]:
+        try:
+            return self.graph.get(notice.lead_id, page=notice.page, fields=FIELDS, deadline=deadline).body
+        except TryAgain as failed:
+            since = seconds_of(envelope.received_at) or notice.created_at
+            if failed.reason in _WAITS_FOR_A_PERSON and since and self._now() - since > _KEPT_DAYS * 86_400:
+                detail = (
+                    f"Facebook keeps a lead for {_KEPT_DAYS} days, which have passed; it waited for: {failed.detail}"
+                )
+                raise Undeliverable("lead_expired_at_facebook", detail) from None
+            raise
 
     def _verify(self, request: Request) -> None:
         signature = request.headers.get(HEADER, "")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
-from leads.core.errors import LeadError
+from leads.core.errors import TryAgain, Undeliverable
 from leads.sources.facebook_form import Form, form_of
 from leads.sources.graph import TOKEN_MISSING, Graph
-from leads.sources.graph_fates import TOKEN_REFUSED
+from leads.sources.graph_fates import NOT_VISIBLE, PERMISSION_MISSING, TOKEN_REFUSED
 from leads.sources.graph_pauses import THROTTLED
 
 # Not every form shows its legal content to every token; its questions are what counts.
@@ -25,15 +25,21 @@ _FRESH_SECONDS = 600.0
 _AGAIN_SECONDS = 60.0
 # With these, the lead itself has to wait as well: better then with its questions than now without.
 _WAITING = frozenset((THROTTLED, TOKEN_REFUSED, TOKEN_MISSING, "out_of_time"))
+# So it stays until a person does something about it, and until then the lead goes without its form.
+_LASTING = frozenset((PERMISSION_MISSING, NOT_VISIBLE))
 
 
 class _Known(msgspec.Struct):
-    """read_at, tried_at: epoch seconds at which the form was last read, and last asked for."""
+    """read_at, tried_at: epoch seconds at which the form was last read, and last asked for.
+
+    is_settled: it was read, or it was said that it may not be.
+    """
 
     lock: threading.Lock
     form: Form = Form()
     read_at: float = float("-inf")
     tried_at: float = float("-inf")
+    is_settled: bool = False
 
 
 class Forms:
@@ -46,10 +52,12 @@ class Forms:
         self._known: dict[str, _Known] = {}
 
     def form(self, form_id: str, *, page: str, names: Collection[str], deadline: float) -> Form:
-        """What is known of a form, with nothing in it when it cannot be read: that must not cost its leads.
+        """What is known of a form, with nothing in it when it may not be read: that must not cost its leads.
 
         names: those in the lead at hand; one that the form does not have is a question added since it was read.
-        Raises TryAgain when the page's calls have to wait, Misconfigured when the secret cannot be used.
+        Raises TryAgain when the page's calls have to wait, and while nobody has read the form yet and the reason
+        passes: a lead is delivered once, so it does not go without an answer that only the form explains.
+        Raises Misconfigured when the secret cannot be used.
         """
         if not form_id:
             return Form()
@@ -62,6 +70,8 @@ class Forms:
                     self._read(known, form_id, page, deadline)
             finally:
                 known.lock.release()
+        elif not known.is_settled:
+            raise TryAgain("out_of_time", counts=False)
         return known.form
 
     def _is_due(self, known: _Known, names: Collection[str]) -> bool:
@@ -72,10 +82,14 @@ class Forms:
     def _read(self, known: _Known, form_id: str, page: str, deadline: float) -> None:
         try:
             answer = self._graph.get(form_id, page=page, fields=_FIELDS, deadline=deadline, is_extra=True)
-        except LeadError as error:
-            if error.reason in _WAITING:
+        except TryAgain as error:
+            is_lasting = error.reason in _LASTING
+            if error.reason in _WAITING or not (is_lasting or known.is_settled):
                 raise
-            known.tried_at = self._now()
-            return
-        known.tried_at = known.read_at = self._now()
-        known.form = form_of(answer.body)
+        except Undeliverable:
+            pass
+        else:
+            known.read_at = self._now()
+            known.form = form_of(answer.body)
+        known.is_settled = True
+        known.tried_at = self._now()

@@ -5,7 +5,6 @@ Source: developers.facebook.com/docs/marketing-api/guides/lead-ads/retrieving, "
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,17 +13,16 @@ from typing import Any, Protocol
 import msgspec
 
 from leads.core.errors import LeadError
+from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope, plain_id
 from leads.core.reconciling import Page, Scope
 from leads.sources.facebook_lead import FIELDS
 from leads.sources.facebook_notice import raw_notice
 from leads.sources.graph import Graph, GraphAnswer, unexpected
+from leads.sources.graph_usage import rest_for
 
 # A larger page makes Graph answer with a bare error 500.
 _LIMIT = "100"
-# From this share (percent) on the rest of a page's quota is left to the leads that come in right now.
-_HALF = 50.0
-_WAIT = 300.0
 # A cursor is some hundred characters; it has to fit into the ledger.
 _LONGEST_CURSOR = 3_900
 # A page has a few dozen forms at the most; a list without an end is a fault at the other side.
@@ -53,13 +51,15 @@ class FacebookPull:
         """(page, form) of every form, whatever its status, of one page or of all that the secret names.
 
         Where no page was named, one that cannot be asked must not stop the others: it is listed once with form "",
-        which is all of its forms, and `page` says then what is wrong with it. Else raises as `Graph.get` does.
+        which is all of its forms, and `page` says then what is wrong with it. Else raises as `page` does.
         """
         if account:
+            self._source.graph.enter_at_rest(account)
             return [(account, form) for form in self._forms_of(account, deadline)]
         found: list[tuple[str, str]] = []
         for page in self._source.graph.pages():
             try:
+                self._source.graph.enter_at_rest(page)
                 found += [(page, form) for form in self._forms_of(page, deadline)]
             except LeadError:
                 found.append((page, ""))
@@ -68,8 +68,9 @@ class FacebookPull:
     def page(self, scope: Scope, cursor: str, *, deadline: float) -> Page:
         """At most a hundred leads, each with its content; form "" is every form of the page, one after the other.
 
-        Raises as `Graph.get` does.
+        Raises as `Graph.get` does, and TryAgain(graph_throttled) while half of the page's quota is used up.
         """
+        self._source.graph.enter_at_rest(scope.account)
         if scope.form:
             return self._leads(scope, cursor, deadline)
         forms = sorted(self._forms_of(scope.account, deadline))
@@ -86,11 +87,11 @@ class FacebookPull:
         wanted = [{"field": "time_created", "operator": operator, "value": value} for operator, value in span]
         query = {"filtering": json.dumps(wanted, separators=(",", ":"))}
         answer = self._list(scope.form, "leads", scope.account, FIELDS, cursor, deadline, query)
-        received_at = dt.datetime.fromtimestamp(self._now(), dt.UTC).isoformat(timespec="milliseconds")
+        received_at = iso_time(self._now())
         return Page(
             envelopes=tuple(self._envelope(record, scope, received_at) for record in _records(answer, scope.account)),
             cursor=_next(answer, scope.account),
-            wait=(answer.usage.regain("leadgen") or _WAIT) if answer.usage.percent >= _HALF else 0.0,
+            wait=rest_for(answer.usage),
         )
 
     def _forms_of(self, page: str, deadline: float) -> list[str]:

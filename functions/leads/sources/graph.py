@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from leads.core import lenient_json
 from leads.core.errors import TryAgain, Undeliverable
+from leads.core.http import Http
+from leads.core.secret import StoredSecret
 from leads.sources import graph_fates
 from leads.sources.facebook_signature import app_secrets, proof_of
 from leads.sources.graph_fates import PERSON_WAIT, PROOF_REFUSED, REJECTED, TOKEN_REFUSED, UNEXPECTED
@@ -19,36 +22,6 @@ from leads.sources.graph_usage import Usage, usage_of
 TOKEN_MISSING = "graph_token_missing"  # noqa: S105  (a reason, no token)
 # A refused token is not shown to Graph again for so many seconds: it would only be counted against the app.
 _REFUSED_SECONDS = 300.0
-
-
-class HttpAnswer(Protocol):
-    """An HTTP answer; header names in lower case."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Http(Protocol):
-    """Sends one request once. Raises TryAgain when no answer comes by `deadline` (epoch seconds)."""
-
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, deadline: float
-    ) -> HttpAnswer: ...
-
-
-class FacebookSecret(Protocol):
-    """`{"app_secret", "previous_app_secret", "verify_token", "pages": {"<page id>": {"token"}}}`.
-
-    Both raise Misconfigured when the secret cannot be used; reread asks for the newest value.
-    """
-
-    def current(self) -> dict[str, Any]: ...
-
-    def reread(self) -> dict[str, Any]: ...
 
 
 class GraphAnswer(msgspec.Struct, frozen=True):
@@ -73,10 +46,11 @@ class _Credentials(msgspec.Struct, frozen=True):
 class Graph:
     """Reads below one address (`https://graph.facebook.com/v26.0`), each with the token of the page it concerns.
 
+    secret: `{"app_secret", "previous_app_secret", "pages": {"<page id>": {"token"}}}`.
     What it learns of quotas and dead tokens it keeps in memory. Thread-safe.
     """
 
-    def __init__(self, http: Http, secret: FacebookSecret, base_url: str, *, now: Callable[[], float]) -> None:
+    def __init__(self, http: Http, secret: StoredSecret, base_url: str, *, now: Callable[[], float]) -> None:
         self._http = http
         self._secret = secret
         self._base_url = base_url.rstrip("/")
@@ -121,6 +95,13 @@ class Graph:
         pages = self._secret.current().get("pages")
         return tuple(pages) if isinstance(pages, dict) else ()
 
+    def enter_at_rest(self, page: str) -> None:
+        """Before the calls of somebody who can wait, so that half of the page's quota is left to the others.
+
+        Raises TryAgain(graph_throttled), with the seconds to wait, while more than that is used up.
+        """
+        self._pauses.enter_at_rest(page)
+
     def _answered(self, page: str, url: str, query: Mapping[str, str], deadline: float, is_extra: bool) -> GraphAnswer:
         refusal: TryAgain | None = None
         for read in (self._secret.current, self._secret.reread):
@@ -158,7 +139,7 @@ class Graph:
             # Reading changes nothing, so there is nothing to look for afterwards.
             unanswered.ambiguous = False
             raise
-        body, usage = graph_fates.decoded(answer.body), usage_of(answer.headers)
+        body, usage = lenient_json.decode_object(answer.body), usage_of(answer.headers)
         if 200 <= answer.status < 300 and body and "error" not in body:
             self._pauses.learn(page, usage, is_extra=is_extra)
             return GraphAnswer(body, usage)

@@ -12,13 +12,13 @@ from typing import Any
 
 import msgspec
 
-from leads.core import lenient_json
 from leads.core.errors import TryAgain, Undeliverable
 from leads.sources.graph_pauses import THROTTLED, UNTOLD
 from leads.sources.graph_usage import Usage
 
 TOKEN_REFUSED = "graph_token_refused"  # noqa: S105  (a reason, no token)
 PROOF_REFUSED = "graph_proof_refused"
+PERMISSION_MISSING = "graph_permission_missing"
 UNEXPECTED = "graph_unexpected"
 REJECTED = "graph_rejected"
 NOT_VISIBLE = "lead_not_visible_check_leads_access_manager"
@@ -51,7 +51,7 @@ _PROOF = _Fate(
     wait=PERSON_WAIT,
 )
 _PERMISSION = _Fate(
-    reason="graph_permission_missing",
+    reason=PERMISSION_MISSING,
     remedy=(
         "check that the page's token has leads_retrieval, pages_show_list, pages_read_engagement, pages_manage_ads "
         "and ads_management, and that its user may advertise for the page"
@@ -90,15 +90,6 @@ _BY_STATUS = _table(
 # Which of a page's quotas a code is about, in the words of X-Business-Use-Case-Usage.
 _QUOTA = {32: "pages", 80001: "pages", 80004: "ads_management", 80005: "leadgen"}
 _TRACE_ID = re.compile(r"[\w.:+/=-]{1,100}")
-
-
-def decoded(body: bytes) -> dict[str, Any]:
-    """The answer's JSON object; {} for anything else, as error pages come in every format."""
-    try:
-        value = lenient_json.decode(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def failure(status: int, answer: Mapping[str, Any], usage: Usage, *, page: str) -> TryAgain | Undeliverable:

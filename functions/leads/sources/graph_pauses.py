@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from leads.core.errors import TryAgain
-from leads.sources.graph_usage import FULL, Usage, pause_for
+from leads.sources.graph_usage import FULL, Usage, pause_for, rest_for
 
 THROTTLED = "graph_throttled"
 # How long a page is left alone when Graph does not say.
@@ -18,12 +18,17 @@ _LONGEST_WAIT = 900.0
 
 
 class _Page(msgspec.Struct):
-    """shut_until, open_at: epoch seconds; gap: seconds between two calls; waiting: how many were turned away."""
+    """shut_until, open_at: epoch seconds; gap: seconds between two calls; waiting: how many were turned away.
+
+    rest, rests_until: for how many seconds, and until which epoch second, whoever can wait leaves the page alone.
+    """
 
     shut_until: float = 0.0
     open_at: float = 0.0
     gap: float = 0.0
     waiting: int = 0
+    rest: float = 0.0
+    rests_until: float = 0.0
 
 
 class Pauses:
@@ -50,12 +55,29 @@ class Pauses:
             detail = f"the quota of page {page} is used up, or nearly; its leads wait"
             raise TryAgain(THROTTLED, detail, retry_after=min(wait, _LONGEST_WAIT), counts=False)
 
+    def enter_at_rest(self, page: str) -> None:
+        """Before the calls of somebody who can wait; one may look how the page is once its rest is over.
+
+        Raises TryAgain(graph_throttled), with the seconds to wait, for everybody else.
+        """
+        with self._lock:
+            now = self._now()
+            state = self._pages.setdefault(page, _Page())
+            wait = max(state.rests_until - now, 0.0)
+            if not wait:
+                state.rests_until = now + state.rest
+        if wait:
+            detail = f"half of the quota of page {page} is used up; the rest is left to the leads that come in"
+            raise TryAgain(THROTTLED, detail, retry_after=wait, counts=False)
+
     def learn(self, page: str, usage: Usage, *, is_extra: bool = False) -> None:
         """After a successful call."""
         with self._lock:
             now = self._now()
             state = self._pages.setdefault(page, _Page())
             state.gap = pause_for(usage.percent)
+            state.rest = rest_for(usage)
+            state.rests_until = now + state.rest
             if usage.percent >= FULL:
                 state.shut_until = max(state.shut_until, now + (usage.regain() or UNTOLD))
             if not state.gap:

@@ -13,11 +13,15 @@ import msgspec
 
 from leads.core import lenient_json
 
-# From this share (percent) on, calls are spaced; at 100 Graph refuses them.
+# From this share (percent) on, the rest of a page's quota is left to the leads that come in right now.
+HALF = 50.0
+# From this one on, calls are spaced; at 100 Graph refuses them.
 SLOW = 80.0
 FULL = 100.0
 # Seconds between two calls, at 80 and at 99 percent.
 _SHORTEST, _LONGEST = 0.5, 30.0
+# How long a page rests when Graph does not say when its quota is back.
+_REST = 300.0
 # A day; whatever a header says.
 _LONGEST_REGAIN = 86_400.0
 
@@ -44,8 +48,8 @@ def usage_of(headers: Mapping[str, str]) -> Usage:
     The first is `{"call_count": 28, …}`, the second `{"<business id>": [{"type": "leadgen", "call_count": …,
     "estimated_time_to_regain_access": <minutes>}]}`.
     """
-    entries = [_object(headers, "x-app-usage")]
-    for told in _object(headers, "x-business-use-case-usage").values():
+    entries = [lenient_json.decode_object(headers.get("x-app-usage", ""))]
+    for told in lenient_json.decode_object(headers.get("x-business-use-case-usage", "")).values():
         entries += [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
     regains: dict[str, float] = {}
     for entry in entries:
@@ -64,12 +68,9 @@ def pause_for(percent: float) -> float:
     return float(_SHORTEST * (_LONGEST / _SHORTEST) ** share)
 
 
-def _object(headers: Mapping[str, str], name: str) -> dict[str, Any]:
-    try:
-        value = lenient_json.decode(headers.get(name, ""))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+def rest_for(usage: Usage) -> float:
+    """Seconds for which what can wait leaves a page alone: none below 50 percent."""
+    return (usage.regain("leadgen") or _REST) if usage.percent >= HALF else 0.0
 
 
 def _number(value: Any) -> float:

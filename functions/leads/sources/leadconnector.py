@@ -12,10 +12,11 @@ from leads.core import lenient_json
 from leads.core.errors import RejectedRequest, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
 from leads.core.request import Reading, Request
+from leads.core.secret import StoredSecret
 from leads.sources.leadconnector_events import WORKFLOW, Event, digest_of, event_of, flat, raw_of, workflow_event
 from leads.sources.leadconnector_opening import Opening
 from leads.sources.leadconnector_records import Pulled, Records
-from leads.sources.leadconnector_signature import LeadConnectorSecret, sender_of
+from leads.sources.leadconnector_signature import sender_of
 from leads.sources.own_seal import OwnSeal
 
 
@@ -31,9 +32,7 @@ class LeadConnector:
     label = "LeadConnector"
     leads_change = True
 
-    def __init__(
-        self, secret: LeadConnectorSecret, seal: OwnSeal, records: Records, *, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, secret: StoredSecret, seal: OwnSeal, records: Records, *, now: Callable[[], float]) -> None:
         self._secret = secret
         self._seal = seal
         self._records = records
@@ -131,12 +130,17 @@ class LeadConnector:
     ) -> tuple[Event | None, str]:
         known = _texts(secret.get("locations"))
         wanted = request.query.get("location", "")
+        if wanted and wanted not in known:
+            # It may have been added a moment ago.
+            known = _texts(self._secret.reread().get("locations"))
         place = payload.get("location")
         named = (payload.get("locationId"), place.get("id") if isinstance(place, dict) else None)
         only = known if len(known) == 1 else ()
-        location = next((found for found in (wanted, *only, *named) if found and found in known), "")
+        # Whoever names one means it: under any other, a person would end up with somebody else's contacts.
+        candidates = (wanted,) if wanted else (*only, *named)
+        location = next((found for found in candidates if found and found in known), "")
         fault = ""
-        if not location or (wanted and wanted != location):
+        if not location:
             fault = (
                 f"a workflow's webhook came for location {plain_id(wanted) or 'unknown'}, which the LeadConnector "
                 "secret does not list; end its URL in ?location=<source location id>, and list that in the secret"

@@ -97,11 +97,16 @@ def answers_of(record: Mapping[str, Any], field_keys: Mapping[str, str]) -> dict
 
 
 def workflow_answers(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything a workflow's Custom Webhook says of a person; names that are nobody's go by themselves."""
-    custom = payload.get("customData")
-    told = {**payload, **(custom if isinstance(custom, dict) else {})}
+    """Everything a workflow's Custom Webhook says of a person; names that are nobody's go by themselves.
+
+    What stands in its `customData` somebody put there, so it is meant, whatever it is called.
+    """
+    given = payload.get("customData")
+    custom = given if isinstance(given, dict) else {}
+    told = {**payload, **custom}
     known = {name for table in (_FIELDS, _OPPORTUNITY_IN_WORKFLOW) for names in table.values() for name in names}
-    rest = {name: value for name, value in told.items() if name not in known and name not in _NOT_ANSWERS}
+    own = {name: value for name, value in payload.items() if name not in _NOT_ANSWERS}
+    rest = {name: value for name, value in {**own, **custom}.items() if name not in known}
     found = {**answers_of(told, {}), **_named(_OPPORTUNITY_IN_WORKFLOW, told)}
     return found | {name: value for name, value in rest.items() if not _is_empty(value) and name not in found}
 

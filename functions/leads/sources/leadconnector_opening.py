@@ -5,7 +5,6 @@ Events come in any order and leave fields out (https://github.com/GoHighLevel/hi
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,7 +31,9 @@ ECHO = "echo"
 
 # A search may not know yet what was made a moment ago; what it does not find after half an hour is not there.
 _SEARCH_KNOWS = 1800.0
-_SEARCH_AGAIN = 30.0
+# The same of a record that is asked for by its id.
+_RECORD_KNOWS = 300.0
+_LOOK_AGAIN = 30.0
 
 
 class Opening:
@@ -144,7 +145,7 @@ class Opening:
                 raise
             return self._sent
         if found is None:
-            raise Unwanted(DELETED, "it was deleted before it could be copied")
+            raise self._gone("it", _RECORD_KNOWS)
         return {**self._sent, **found}
 
     def _found_task(self) -> dict[str, Any]:
@@ -160,10 +161,17 @@ class Opening:
             found = self._records.task(event.location_id, contact_id, event.record_id, deadline=self._deadline)
         if found is not None:
             return {**self._sent, "contactId": contact_id, **found}
-        if self._age() > _SEARCH_KNOWS:
-            raise Unwanted(DELETED, "the task was deleted before it could be copied")
-        detail = "the location's search does not know the task yet"
-        raise TryAgain("task_not_found_yet", detail, retry_after=_SEARCH_AGAIN)
+        raise self._gone("the task", _SEARCH_KNOWS)
+
+    def _gone(self, what: str, patience: float) -> TryAgain | Unwanted:
+        """What it means that something is not there: deleted, unless it was told of so lately that it may still come.
+
+        It waits for a while and not for so many times: its attempts would be used up before.
+        """
+        received_at = moment(self._envelope.received_at)
+        if self._pulled or received_at is None or self._now - received_at > patience:
+            return Unwanted(DELETED, f"{what} was deleted before it could be copied")
+        return TryAgain("record_not_there_yet", f"{what} cannot be read yet", retry_after=_LOOK_AGAIN, counts=False)
 
     def _copy(self, item: Mapping[str, Any], copied: CopiedNote | CopiedTask) -> Lead:
         contact_id = self._event.contact_id or str(item.get("contactId") or "")
@@ -178,7 +186,7 @@ class Opening:
             else:
                 record = self._own(found)
                 if record is None:
-                    raise Unwanted(DELETED, "its contact was deleted before it could be copied")
+                    raise self._gone("its contact", _RECORD_KNOWS)
         return self._lead(answers=self._answers(record), made=item, contact_id=contact_id, copied=copied)
 
     def _contact_lead(self, record: Mapping[str, Any], answers: dict[str, Any], *, is_sent: bool = False) -> Lead:
@@ -229,13 +237,6 @@ class Opening:
 
     def _key(self, lead_id: str) -> str:
         return f"{self._envelope.source}#{self._event.location_id}#{lead_id}"
-
-    def _age(self) -> float:
-        """Seconds since the event arrived; 0 when that cannot be told."""
-        try:
-            return self._now - dt.datetime.fromisoformat(self._envelope.received_at).timestamp()
-        except ValueError:
-            return 0.0
 
 
 def _nobodys() -> Undeliverable:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope
 from leads.core.marker import is_marked
 from leads.core.reconciling import Page, Scope
+from leads.core.secret import StoredSecret
 from leads.sources.leadconnector import LeadConnector
 from leads.sources.leadconnector_answers import added_at, moment
 from leads.sources.leadconnector_events import CONTACTS, NOTES, TASKS, event_of
 from leads.sources.leadconnector_records import Lists, Pulled
-from leads.sources.leadconnector_signature import LeadConnectorSecret
 
 _FORMS = (CONTACTS, NOTES, TASKS)
 _CONTACTS_A_PAGE = 100
 # Notes can be read for one contact at a time only.
 _WALKED_A_PAGE = 25
 _WALK = "walk:"
+# A location allows a hundred calls in ten seconds, and the leads that come in right now need some of them.
+_CALLS_A_SECOND = 5.0
 
 # What only a search shows of a contact: such an object leaves out, or spells otherwise, what the record says.
 _SEARCH_ONLY = frozenset(
@@ -33,7 +35,7 @@ class LeadConnectorPull:
 
     def __init__(
         self,
-        secret: LeadConnectorSecret,
+        secret: StoredSecret,
         records: Lists,
         source: LeadConnector,
         *,
@@ -86,14 +88,19 @@ class LeadConnectorPull:
         return Page(envelopes=page.envelopes, cursor=page.cursor and _WALK + page.cursor, wait=page.wait)
 
     def _walk(self, scope: Scope, cursor: str, deadline: float) -> Page:
-        """Notes or tasks contact by contact. All contacts: whether a note changes its contact's date nobody says."""
+        """Notes or tasks contact by contact. All contacts: whether a note changes its contact's date nobody says.
+
+        Each page asks for a wait that leaves half of the location's calls to others.
+        """
         read = self._records.notes if scope.form == NOTES else self._records.tasks
         contacts = self._records.contacts_page(
             scope.account, cursor, changed_since=None, limit=_WALKED_A_PAGE, deadline=deadline
         )
         envelopes: list[Envelope] = []
         done = ""
+        calls = 1
         for contact, following in contacts:
+            calls += 1
             contact_id = contact.get("id")
             try:
                 items = read(scope.account, contact_id, deadline=deadline) if isinstance(contact_id, str) else []
@@ -101,10 +108,11 @@ class LeadConnectorPull:
                 if not done:
                     raise
                 # What was read so far counts, and the next page begins where this one was stopped.
-                return Page(envelopes=tuple(envelopes), cursor=done, wait=failed.retry_after or 0.0)
+                wait = max(failed.retry_after or 0.0, calls / _CALLS_A_SECOND)
+                return Page(envelopes=tuple(envelopes), cursor=done, wait=wait)
             envelopes += self._items(scope, [{**item, "contactId": contact_id} for item in items], contact)
             done = following
-        return Page(envelopes=tuple(envelopes), cursor=done)
+        return Page(envelopes=tuple(envelopes), cursor=done, wait=calls / _CALLS_A_SECOND if done else 0.0)
 
     def _items(self, scope: Scope, items: Iterable[dict[str, Any]], contact: Mapping[str, Any]) -> Iterable[Envelope]:
         type_ = "NoteCreate" if scope.form == NOTES else "TaskCreate"
@@ -130,7 +138,7 @@ class LeadConnectorPull:
             return None
         whole = dict(contact) if contact and _is_whole(contact) else None
         pulled = Pulled(record=payload, contact=whole) if fresh else None
-        received_at = dt.datetime.fromtimestamp(self._now(), dt.UTC).isoformat(timespec="milliseconds")
+        received_at = iso_time(self._now())
         return self._source.envelope(event, payload, received_at=received_at, content=pulled)
 
 

@@ -9,12 +9,13 @@ import functools
 import hmac
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from leads.core.errors import Misconfigured, RejectedRequest
 from leads.core.request import Request
+from leads.core.secret import StoredSecret
 
 SIGNATURE = "x-ghl-signature"
 LEGACY_SIGNATURE = "x-wh-signature"
@@ -43,17 +44,6 @@ T1hhTiaCeIY/OwwwNUY2yvcCAwEAAQ==
 """
 
 
-class LeadConnectorSecret(Protocol):
-    """`{"locations": […], "app_ids": […], "workflow_secret": "…", "public_keys": […]}`.
-
-    Both raise Misconfigured when the secret cannot be used; reread asks for the newest value.
-    """
-
-    def current(self) -> dict[str, Any]: ...
-
-    def reread(self) -> dict[str, Any]: ...
-
-
 class Sender(msgspec.Struct, frozen=True):
     """A sender who proved who he is, and the secret's value by which he did."""
 
@@ -61,9 +51,10 @@ class Sender(msgspec.Struct, frozen=True):
     secret: dict[str, Any]
 
 
-def sender_of(request: Request, secret: LeadConnectorSecret) -> Sender:
+def sender_of(request: Request, secret: StoredSecret) -> Sender:
     """Who sent the request. The signature covers the body's bytes as they came.
 
+    secret: `{"locations": […], "app_ids": […], "workflow_secret": "…", "public_keys": […]}`.
     A request signed by the current header is never taken for anything else, however it turns out. A repeated one is
     recognised by the ledger, and its age is not looked at: the platform's own repetitions keep their time of sending.
     Raises RejectedRequest (401) when no proof holds, also by the newest value of the secret.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from leads.core import lenient_json
 from leads.core.errors import Misconfigured, RejectedRequest, TryAgain, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
 from leads.core.request import Reading, Request
+from leads.core.secret import StoredSecret
 from leads.sources.own_seal import OwnSeal
 from leads.sources.pinterest_seal import Key, KeyRing, Seal, fingerprint, ring_of, seal_of
 
@@ -28,20 +29,10 @@ ORIGIN, LEADS_EXPORT = "origin", "leads_export"
 CAMPAIGN_FIELDS = ("campaign_id", "campaign_name", "ad_group_id", "ad_group_name", "ad_id", "ad_name", "form_name")
 
 
-class KeysSecret(Protocol):
-    """The subscriptions' keys: `{"subscriptions": [{"ad_account_id", "cryptographic_key", …}]}`.
-
-    Both raise Misconfigured when the secret cannot be used; reread asks for the newest value.
-    """
-
-    def current(self) -> dict[str, Any]: ...
-
-    def reread(self) -> dict[str, Any]: ...
-
-
 class Pinterest:
-    """Reads deliveries and opens leads; `keys` is the secret with the subscriptions.
+    """Reads deliveries and opens leads.
 
+    keys: `{"subscriptions": [{"ad_account_id", "cryptographic_key", …}]}`.
     own_seal: what the answers of exported leads wait under, which Pinterest gives away in the clear.
     """
 
@@ -49,7 +40,7 @@ class Pinterest:
     label = "Pinterest Lead Ads"
     leads_change = False
 
-    def __init__(self, keys: KeysSecret, own_seal: OwnSeal | None = None) -> None:
+    def __init__(self, keys: StoredSecret, own_seal: OwnSeal | None = None) -> None:
         self._keys = keys
         self._own_seal = own_seal
         self._parsed: tuple[object, KeyRing] = (None, KeyRing())

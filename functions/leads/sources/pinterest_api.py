@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import msgspec
 
 from leads.core import lenient_json
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable
+from leads.core.http import Http
+from leads.core.secret import StoredSecret
 
 TOKEN_REFUSED = "pinterest_token_refused"  # noqa: S105  (a reason, no token)
 NOT_FOUND = "pinterest_not_found"
@@ -48,37 +50,13 @@ _BY_STATUS: Mapping[int, tuple[str, str]] = {
 }
 
 
-class HttpAnswer(Protocol):
-    """An HTTP answer; header names in lower case."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class Http(Protocol):
-    """Sends one request once. Raises TryAgain when no answer comes by `deadline` (epoch seconds)."""
-
-    def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, deadline: float
-    ) -> HttpAnswer: ...
-
-
-class AppSecret(Protocol):
-    """`{"access_token": …}`; raises Misconfigured when unusable. reread asks for the newest value."""
-
-    def current(self) -> dict[str, Any]: ...
-
-    def reread(self) -> dict[str, Any]: ...
-
-
 class PinterestApi:
-    """Calls below one API address (`https://api.pinterest.com/v5`) with the app's access token."""
+    """Calls below one API address (`https://api.pinterest.com/v5`) with the app's access token.
 
-    def __init__(self, http: Http, secret: AppSecret, base_url: str) -> None:
+    secret: `{"access_token": …}`.
+    """
+
+    def __init__(self, http: Http, secret: StoredSecret, base_url: str) -> None:
         self._http = http
         self._secret = secret
         self._base_url = base_url.rstrip("/")
@@ -126,7 +104,12 @@ class PinterestApi:
         """
         for _ in range(_REDIRECTS + 1):
             self._check(url)
-            answer = self._http.request("GET", url, headers={"Accept": "*/*"}, body=None, deadline=deadline)
+            try:
+                answer = self._http.request("GET", url, headers={"Accept": "*/*"}, body=None, deadline=deadline)
+            except TryAgain as unanswered:
+                if unanswered.reason.endswith("_too_large"):
+                    raise too_large() from None
+                raise
             location = answer.headers.get("location", "")
             if not (300 <= answer.status < 400 and location):
                 break
@@ -139,13 +122,18 @@ class PinterestApi:
                 "pinterest_download_failed", f"the download answered {answer.status}", retry_after=_wait(failed)
             )
         if len(answer.body) > LARGEST_FILE:
-            raise Undeliverable("export_too_large", "the export has more than 20 MB; ask for fewer days at once")
+            raise too_large()
         return answer.body
 
     def _check(self, url: str) -> None:
         own, given = urlsplit(self._base_url), urlsplit(url)
         if given.scheme != "https" and (given.scheme, given.netloc) != (own.scheme, own.netloc):
             raise TryAgain("pinterest_unexpected", "the API gave an address for the download that is not https")
+
+
+def too_large() -> Undeliverable:
+    """What becomes of an export that is larger than anybody reads."""
+    return Undeliverable("export_too_large", "the export has more than 20 MB; ask for fewer days at once")
 
 
 def failure(status: int, headers: Mapping[str, str], error: Mapping[str, Any]) -> TryAgain | Undeliverable:

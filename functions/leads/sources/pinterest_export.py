@@ -10,7 +10,7 @@ import msgspec
 
 from leads.core.errors import TryAgain, Undeliverable
 from leads.core.lead import plain_id
-from leads.sources.pinterest_api import LARGEST_FILE
+from leads.sources.pinterest_file import tables_in
 
 LEAD_ID, CREATED_AT, FORM_ID = "lead_id", "created_at", "lead_form_id"
 _IGNORED = "ignore"
@@ -75,24 +75,27 @@ class ExportedLead(msgspec.Struct, frozen=True, kw_only=True):
 def leads_in(file: bytes, columns: Mapping[str, str]) -> tuple[ExportedLead, ...]:
     """The leads of an export, each once; rows without an id are left out.
 
-    file: CSV, in a gzip or zip archive or bare, in UTF-8 or UTF-16, with commas, semicolons, tabs or bars.
+    file: CSV, in a gzip or zip archive or bare, in UTF-8 or UTF-16, with commas, semicolons, tabs or bars. A zip may
+        hold several, each with a first row of its own.
     columns: header → meaning, where ours are wrong: `lead_id`, `created_at`, `lead_form_id`, `form_name`,
         `campaign_id`, `campaign_name`, `ad_group_id`, …, `ignore`, or else the key of an answer.
     Raises Undeliverable(export_has_no_lead_ids) when no column holds the ids: what is there already would be delivered
     anew. Raises TryAgain(pinterest_export_unreadable) for what is no such file.
     """
-    rows = list(_rows(_text(_unpacked(file))))
-    if len(rows) < 2:
-        return ()
-    headers = [header.strip() for header in rows[0]]
-    meanings = _meanings(headers, columns)
-    if LEAD_ID not in meanings:
-        raise Undeliverable("export_has_no_lead_ids", _complaint(headers))
     found: dict[str, ExportedLead] = {}
-    for row in rows[1:]:
-        lead = _lead(headers, meanings, row)
-        if lead.lead_id:
-            found.setdefault(lead.lead_id, lead)
+    for table in tables_in(file):
+        rows = list(_rows(table, columns))
+        if len(rows) < 2:
+            continue
+        headers = [header.strip() for header in rows[0]]
+        meanings = _meanings(headers, columns)
+        if LEAD_ID not in meanings:
+            raise Undeliverable("export_has_no_lead_ids", _complaint(headers))
+        for row in rows[1:]:
+            # Tables that were put together one after the other have their first row in between once more.
+            lead = _lead(headers, meanings, row) if row != rows[0] else None
+            if lead and lead.lead_id:
+                found.setdefault(lead.lead_id, lead)
     return tuple(found.values())
 
 
@@ -148,8 +151,11 @@ def moment(text: str) -> tuple[float | None, bool]:
     return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp(), found.tzinfo is not None
 
 
-def _rows(text: str) -> Iterator[list[str]]:
-    """The rows that are not blank, taken apart at the delimiter that gives the first one the most cells."""
+def _rows(text: str, columns: Mapping[str, str]) -> Iterator[list[str]]:
+    """The rows that are not blank, taken apart at the delimiter that gives the first one a column of lead ids.
+
+    If several do, or none, at the one of them that gives it the most cells.
+    """
     import csv
     import io
 
@@ -157,46 +163,15 @@ def _rows(text: str) -> Iterator[list[str]]:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
         return (row for row in lines if any(cell.strip() for cell in row))
 
+    def fitness(delimiter: str) -> tuple[bool, int]:
+        headers = [header.strip() for header in next(read(delimiter), [])]
+        return LEAD_ID in _meanings(headers, columns), len(headers)
+
     try:
-        yield from read(max(_DELIMITERS, key=lambda delimiter: len(next(read(delimiter), []))))
+        yield from read(max(_DELIMITERS, key=fitness))
     except csv.Error:
         # Its text quotes nothing, but tells nothing either.
         raise TryAgain("pinterest_export_unreadable", "the export's file is no table of columns") from None
-
-
-def _text(file: bytes) -> str:
-    if file[:100].lstrip().startswith(b"<"):
-        raise TryAgain("pinterest_export_unreadable", "the export's file is a page, no table")
-    if file.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return file.decode("utf-16", "replace")
-    try:
-        return file.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return file.decode("cp1252", "replace")
-
-
-def _unpacked(file: bytes) -> bytes:
-    """The file in a gzip or zip archive; at most 20 MB of it."""
-    import io
-    import zipfile
-    import zlib
-
-    try:
-        if file.startswith(b"\x1f\x8b"):
-            archive = zlib.decompressobj(wbits=31)
-            content = archive.decompress(file, LARGEST_FILE + 1)
-            if not archive.eof and len(content) <= LARGEST_FILE:
-                raise EOFError
-        elif file.startswith(b"PK\x03\x04"):
-            with zipfile.ZipFile(io.BytesIO(file)) as files, files.open(files.namelist()[0]) as member:
-                content = member.read(LARGEST_FILE + 1)
-        else:
-            return file
-    except (zlib.error, zipfile.BadZipFile, RuntimeError, LookupError, OSError, EOFError):
-        raise TryAgain("pinterest_export_unreadable", "the export's archive cannot be opened") from None
-    if len(content) > LARGEST_FILE:
-        raise Undeliverable("export_too_large", "the export has more than 20 MB; ask for fewer days at once")
-    return content
 
 
 def _complaint(headers: Sequence[str]) -> str:

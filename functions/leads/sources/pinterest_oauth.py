@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from leads.core import lenient_json
 from leads.core.errors import TryAgain, Undeliverable
+from leads.core.http import Http
 from leads.core.tokens import Tokens
-from leads.sources.pinterest_api import Http, failure
+from leads.sources.pinterest_api import failure
 
 # 30 days, if an answer does not say.
 _LIFETIME_SECONDS = 30 * 86_400.0
@@ -41,7 +42,7 @@ class PinterestOAuth:
         form = urlencode({"grant_type": "refresh_token", "refresh_token": secret["refresh_token"]}).encode()
         url = f"{self._base_url}/oauth/token"
         answer = self._http.request("POST", url, headers=headers, body=form, deadline=deadline)
-        said = _object(answer.body)
+        said = lenient_json.decode_object(answer.body)
         if 200 <= answer.status < 300:
             return self._tokens(said)
         failed = failure(answer.status, answer.headers, said)
@@ -69,11 +70,3 @@ def _text(answer: Mapping[str, Any], name: str) -> str:
     """A token that can stand in a header; "" for anything else."""
     value = answer.get(name)
     return value if isinstance(value, str) and value.isascii() and value.isprintable() else ""
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        value = lenient_json.decode(body)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

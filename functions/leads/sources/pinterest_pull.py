@@ -5,20 +5,20 @@ Sources: the Ads API's leads_export/create, leads_export/get and ads/list; leads
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
 
 import msgspec
 
 from leads.core.errors import LeadError, TryAgain, Undeliverable
+from leads.core.http import Http
 from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope, plain_id
 from leads.core.reconciling import Page, Scope
+from leads.core.secret import StoredSecret
 from leads.sources.own_seal import OwnSeal
 from leads.sources.pinterest import LEADS_EXPORT, ORIGIN, TEST_LEAD_ID, Pinterest
 from leads.sources.pinterest_ads import CollectingAds
-from leads.sources.pinterest_api import NOT_FOUND, AppSecret, Http, PinterestApi
+from leads.sources.pinterest_api import NOT_FOUND, PinterestApi
 from leads.sources.pinterest_export import ExportedLead, leads_in
 
 KEPT_SECONDS = 30 * 86_400.0
@@ -28,12 +28,6 @@ _FIRST_LOOK, _NEXT_LOOK = 10.0, 30.0
 _LOOKS = 60
 _LATE = 600.0
 _FINISHED, _FAILED = "FINISHED", "FAILED"
-
-
-class KeysSecret(Protocol):
-    """`{"subscriptions": [{"ad_account_id", "retired_at", …}]}`; raises Misconfigured when unusable."""
-
-    def current(self) -> dict[str, Any]: ...
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,13 +46,13 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PinterestPull:
     """Pulls leads by ad, as exports are made by ad: the `form` of a Scope is an ad's id.
 
-    keys: the secret that names the ad accounts. columns: see `pinterest_export.leads_in`.
+    keys: `{"subscriptions": [{"ad_account_id", "retired_at", …}]}`. columns: see `pinterest_export.leads_in`.
     """
 
     def __init__(
         self,
-        keys: KeysSecret,
-        app_secret: AppSecret,
+        keys: StoredSecret,
+        app_secret: StoredSecret,
         http: Http,
         api_url: str,
         seal: OwnSeal,
@@ -205,4 +199,4 @@ def _text(cursor: Cursor) -> str:
 
 
 def _day(moment: float) -> str:
-    return dt.datetime.fromtimestamp(moment, dt.UTC).date().isoformat()
+    return iso_time(moment)[:10]

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from leads.flow.steps import Crm
     from leads.wiring import Parts
 
-# An export is a file, and nobody waits for it.
-EXPORT_BYTES = 20 * 1024 * 1024
+# An export is a file, and nobody waits for it. A little more than the largest that is taken is read, so that one that
+# is larger is known for what it is.
+EXPORT_BYTES = 20 * 1024 * 1024 + 64 * 1024
 EXPORT_SECONDS = 60.0
 
 Make = Callable[..., Any]

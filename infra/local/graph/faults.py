@@ -14,14 +14,13 @@ DEFAULT_REGAIN_MINUTES = 1
 
 
 @dataclass
-class GraphFault:
+class GraphFault(Fault):
     """A fault that strikes calls about `lead`, or about `form` and what hangs on it, or with the token of `page`.
 
     `code` (and `subcode`) answers with Graph's error of that number; `regain_minutes` is told beside a throttling one:
     whole minutes as Graph has them, or a part of one, for tests that cannot wait.
     """
 
-    fault: Fault
     lead: str | None = None
     form: str | None = None
     page: str | None = None
@@ -30,7 +29,7 @@ class GraphFault:
     subcode: int | None = None
     regain_minutes: float | None = None
 
-    def fits(self, call: Call, page: str | None, operation: str) -> bool:
+    def concerns(self, call: Call, page: str | None, operation: str) -> bool:
         """Whether the call is meant; `page` is the one its token belongs to."""
         node = call.parts[1] if len(call.parts) > 1 else ""
         return (
@@ -38,23 +37,18 @@ class GraphFault:
             and self.form in (None, node)
             and self.page in (None, page)
             and self.operation in (None, operation)
-            and self.fault.fits(call, page)
+            and self.fits(call, page)
         )
 
     @property
     def delays_only(self) -> bool:
-        return self.code is None and self.fault.status is None and not self.fault.drop_connection
+        return self.code is None and super().delays_only
 
     def answer(self) -> Answer:
         """What a struck call gets instead of the real answer."""
-        status, body = self.fault.status, self.fault.body
-        refused = Refused(self.code or 2, subcode=self.subcode, status=status)
-        return Answer(
-            refused.status,
-            refused.body() if body is None else body,
-            self.fault.headers,
-            self.fault.drop_connection,
-        )
+        refused = Refused(self.code or 2, subcode=self.subcode, status=self.status)
+        body = refused.body() if self.body is None else self.body
+        return Answer(refused.status, body, self.headers, self.drop_connection)
 
     def regain(self) -> float | None:
         """Minutes until access is regained, when the fault tells of a limit that is reached."""
@@ -63,8 +57,7 @@ class GraphFault:
         return DEFAULT_REGAIN_MINUTES if self.regain_minutes is None else self.regain_minutes
 
     def shown(self) -> dict[str, Any]:
-        own = {name: value for name in _OWN_KEYS if (value := getattr(self, name)) is not None}
-        return {**self.fault.shown(), **own}
+        return {name: value for name, value in super().shown().items() if name not in _OWN_KEYS or value is not None}
 
 
 def graph_fault_from(order: Mapping[str, Any]) -> GraphFault:
@@ -85,4 +78,4 @@ def graph_fault_from(order: Mapping[str, Any]) -> GraphFault:
     if "subcode" in own and "code" not in own:
         raise ValueError("A fault with a 'subcode' needs a 'code'.")
     own |= {name: str(own[name]) for name in ("lead", "form", "page") if name in own}
-    return GraphFault(fault, **own)
+    return GraphFault(**vars(fault), **own)

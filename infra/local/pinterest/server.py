@@ -9,8 +9,8 @@ from infra.local.sandbox.web import Answer, Call, LoopbackServer, _Connection
 class PinterestServer(LoopbackServer):
     """Serves `answer`; an answer whose body is bytes goes out as it is."""
 
-    def __init__(self, port: int, answer: Callable[[Call], Answer]) -> None:
-        super().__init__(port, answer, "Pinterest sandbox")
+    def __init__(self, port: int, answer: Callable[[Call], Answer], name: str) -> None:
+        super().__init__(port, answer, name)
         self.RequestHandlerClass = _PinterestConnection
 
 

@@ -1,50 +1,11 @@
-"""The sandbox's own side, below /_sandbox: what tests and the demo order and ask of it."""
+"""The Contacts sandbox's own side, below /_sandbox: what a test or a person orders over HTTP."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from infra.local.sandbox.web import Answer, Call
+from infra.local.sandbox.orders import COMMON_ORDERS, Order
 
 if TYPE_CHECKING:
     from infra.local.contacts_sandbox import ContactsSandbox
-
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-Order = Callable[["ContactsSandbox", dict[str, Any], tuple[str, ...]], Any]
-
-
-def administer(sandbox: "ContactsSandbox", call: Call) -> Answer:
-    """Do what a call below /_sandbox orders; 400 in one sentence for nonsense, 404 for what does not exist."""
-    # A page from elsewhere, whose name was pointed at loopback, must not read what is in here.
-    if call.headers.get("host", "").rpartition(":")[0] not in _LOOPBACK_NAMES:
-        return Answer(403, {"error": "The sandbox is administered by its loopback address only."})
-    found = _find(call)
-    if found is None:
-        return Answer(404, {"error": f"The sandbox has no {call.method} {call.path}."})
-    order, usage, ids = found
-    try:
-        body = call.json() if call.method != "GET" else dict(call.query)
-        if not isinstance(body, dict):
-            raise TypeError
-        done = order(sandbox, body, ids)
-    except ValueError as error:
-        return Answer(400, {"error": str(error)})
-    except (TypeError, AttributeError):
-        return Answer(400, {"error": f"That is no such order: {usage}"})
-    except KeyError as missing:
-        return Answer(400, {"error": f"There is no {missing}: {usage}"})
-    return Answer(201 if call.method == "POST" and done is not None else 200, {"ok": True} if done is None else done)
-
-
-def _find(call: Call) -> tuple[Order, str, tuple[str, ...]] | None:
-    given = call.parts[1:]
-    for method, path, usage, order in ORDERS:
-        wanted = path.split("/")
-        if method != call.method or len(wanted) != len(given):
-            continue
-        pairs = list(zip(wanted, given, strict=True))
-        if all(part == want or (want == "{}" and part) for want, part in pairs):
-            return order, usage, tuple(part for want, part in pairs if want == "{}")
-    return None
 
 
 def _add_emails(sandbox: "ContactsSandbox", body: dict[str, Any], _: tuple[str, ...]) -> Any:
@@ -71,8 +32,7 @@ _CONTACT = '{"location": "…", "firstName": "…", and any other field of a con
 _TAGS = '{"tags": ["…"]}'
 _OPPORTUNITY = '{"contact_id": "…", "name": "…", "status": "open", "pipelineStageId": "…"}'
 
-# Method, path, an example of the body, what it does. None is answered with {"ok": true}.
-ORDERS: tuple[tuple[str, str, str, Order], ...] = (
+ORDERS: tuple[Order, ...] = (
     ("GET", "contacts", "", lambda s, b, i: {"contacts": s.contacts()}),
     ("POST", "contacts", _CONTACT, lambda s, b, i: {"contact": s.staff.create_contact(b.pop("location"), **b)}),
     ("PUT", "contacts/{}", _CONTACT, lambda s, b, i: {"contact": s.staff.change_contact(i[0], **b)}),
@@ -94,12 +54,6 @@ ORDERS: tuple[tuple[str, str, str, Order], ...] = (
         lambda s, b, i: {"opportunity": s.staff.change_opportunity(i[0], **b)},
     ),
     ("DELETE", "opportunities/{}", "", lambda s, b, i: s.staff.delete_opportunity(i[0])),
-    ("GET", "requests", "", lambda s, b, i: {"requests": s.requests()}),
-    ("DELETE", "requests", "", lambda s, b, i: s.clear_requests()),
-    ("GET", "faults", "", lambda s, b, i: {"faults": s.faults()}),
-    ("POST", "faults", '{"match": {"path": "/contacts"}, "status": 500}', lambda s, b, i: s.add_fault(**b).shown()),
-    ("DELETE", "faults", "", lambda s, b, i: s.clear_faults()),
-    ("POST", "reset", "", lambda s, b, i: s.reset()),
     ("POST", "emails", '{"contact_id": "…", "emails": ["…"]}', _add_emails),
     ("POST", "apps", '{"client_id": "…", "client_secret": "…"}', lambda s, b, i: s.install_app(**b)),
     ("GET", "webhooks", "", lambda s, b, i: {"webhooks": s.webhooks.receivers()}),
@@ -108,4 +62,5 @@ ORDERS: tuple[tuple[str, str, str, Order], ...] = (
     ("GET", "webhooks/key", "", lambda s, b, i: {"public_key": s.webhooks.public_key}),
     ("GET", "webhooks/deliveries", "", _deliveries),
     ("GET", "webhooks/idle", "?seconds=10", _idle),
+    *COMMON_ORDERS,
 )

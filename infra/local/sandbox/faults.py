@@ -44,6 +44,10 @@ class Fault:
             and wanted.get("location", location) == location
         )
 
+    @property
+    def delays_only(self) -> bool:
+        return self.status is None and not self.drop_connection
+
     def shown(self) -> dict[str, Any]:
         return asdict(self)
 

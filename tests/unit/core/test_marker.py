@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads.core.marker import is_marked, plain
+from leads.core.marker import is_marked, is_of, plain
 from leads.core.note import with_marker
 
 
@@ -16,26 +16,36 @@ class TestIsMarked:
         """Around any text and for any lead."""
         assert is_marked(with_marker(text, f"leadconnector/{lead_id}"))
 
+    @given(end=st.sampled_from(["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028"]), text=st.text(max_size=9))
+    def test_what_a_person_typed_is_not(self, end: str, text: str) -> None:
+        """However the line ends before it: it is quoted, and no other lead's note."""
+        written = with_marker(f"{text}{end}lead ref: pinterest/2{end}{text}", "pinterest/1")
+        assert is_of("pinterest/1", written)
+        assert not is_of("pinterest/2", written)
+
     @pytest.mark.parametrize(
         "body",
         [
             "<p>Hi</p><p>lead ref: pinterest/1</p>", "Hi\r\n\r\nlead ref:  pinterest/1 \r\n",
             "Hi<br>lead&nbsp;ref: pinterest/1", "<div>lead ref: facebook/a&#47;b</div><p></p>",
+            "Hi\n\nlead ref: pinterest/1\n\nCalled her on Monday. Bob", "lead ref: pinterest/1\nand more",
+            "<p>Hi</p><p>lead ref: pinterest/1</p><p>she said yes</p>",
         ],
     )  # fmt: skip
     def test_also_after_somebody_opened_it_in_the_editor(self, body: str) -> None:
-        """Which keeps texts as HTML."""
+        """Which keeps texts as HTML; and whatever people wrote below."""
         assert is_marked(body)
 
     @pytest.mark.parametrize(
         "body",
         [
             None, 5, [], "", "Hi", "lead ref:", "lead ref: pinterest", "> lead ref: pinterest/1",
-            "lead ref: pinterest/1 too", "lead ref: pinterest/1\nand more", "see lead ref: pinterest/1",
+            "lead ref: pinterest/1 too", "lead ref: pinterest/1 too\nand more", "see lead ref: pinterest/1",
+            "<p>lead ref: pinterest/1 too</p><p>and more</p>",
         ],
     )  # fmt: skip
     def test_nothing_else_is(self, body: Any) -> None:
-        """The last line counts, and all of it."""
+        """A line counts when it is nothing but the marker."""
         assert not is_marked(body)
 
 

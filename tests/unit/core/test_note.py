@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core import note
-from leads.core.note import LONGEST, note_text
+from leads.core.marker import is_of
+from leads.core.note import LONGEST, MARKER, note_text
 from leads.core.plan import Plan
 from leads.core.readback import Remark
-from leads.crm.reading import MARKER, is_of
 from tests.unit.core.strategies import any_text
 
 REFERENCE = "pinterest/680463806753"

@@ -82,6 +82,23 @@ def test_a_day_can_be_asked_for_by_itself() -> None:
     assert order({"to": "2026-11-19"}).since == day(18)
 
 
+@pytest.mark.parametrize("source", [{}, {"source": "facebook"}, {"source": "pinterest"}])
+def test_what_the_ledger_may_have_forgotten_is_not_asked_for(source: dict[str, str]) -> None:
+    """It would be delivered once more, as if it had never come."""
+    assert order({**source, "from": NOW - 88 * DAY}).since == NOW - 88 * DAY
+    for old in ({"from": NOW - 90 * DAY}, {"from": 0, "to": "2026-11-19"}, {"to": NOW - 89 * DAY}):
+        with pytest.raises(RejectedRequest) as rejected:
+            order({**source, **old})
+        assert "89 days" in rejected.value.detail
+    assert order({**source, "run": "r1", "from": 0}).is_report
+
+
+def test_a_crm_location_may_be_asked_for_all_its_records() -> None:
+    """They are remembered for years."""
+    event = {"source": "leadconnector", "from": "2020-01-01"}
+    assert parse_order(event, now=NOW, days=2, sources=("leadconnector",)).since < NOW - 2000 * DAY
+
+
 def test_ids_may_be_numbers() -> None:
     """JSON written by hand."""
     given_ids = order({"source": "facebook", "account": 1, "form": "2", "run": None})

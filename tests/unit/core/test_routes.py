@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from leads.core.errors import Misconfigured
 from leads.core.lead import Lead
 from leads.core.routes import Condition, DndRule, Route, RouteTable, Task, due_seconds, parse_routes
+from leads.core.routes_check import SOURCES
+from leads.sources import REGISTRY
 from tests.unit.core.strategies import json_values
 
 SHIPPED = Path(__file__).parents[3] / "functions" / "routes.toml"
@@ -32,6 +34,11 @@ def complaint(document: str) -> str:
     with pytest.raises(Misconfigured) as caught:
         table(document)
     return str(caught.value)
+
+
+def test_a_route_may_name_every_source_that_there_is() -> None:
+    """A misspelled one is found by its likeness to them."""
+    assert set(SOURCES) == set(REGISTRY)
 
 
 class TestMatching:

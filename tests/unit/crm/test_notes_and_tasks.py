@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core.errors import TryAgain, Undeliverable
+from leads.core.marker import is_of
 from leads.crm.notes import Notes
-from leads.crm.reading import is_of, moment
+from leads.crm.reading import moment
 from leads.crm.tags import Tags
 from leads.crm.tasks import Tasks
 from tests.unit.crm.canned_http import BASE_URL, DEADLINE, LOCATION, Canned, CannedHttp, client
@@ -102,22 +103,22 @@ class TestMarker:
             MARKER, f"a\n{MARKER}", f"a\r\n{MARKER}\r\n", f"a\n  lead  ref:   {REFERENCE}  \n\n \n", f"a<br>{MARKER}",
             f"<p>a</p><p>{MARKER}</p>", f"<p>a</p>\n<p>{MARKER}<br /></p>", f'<div dir="ltr"><b>{MARKER}</b></div>',
             f"a<BR/>{MARKER}&nbsp;", f"<p>a</p><p>{MARKER.replace('/', '&#x2F;')}</p><p>&nbsp;</p>",
-            f"a\xa0\n\xa0{MARKER}",
+            f"a\xa0\n\xa0{MARKER}", f"{MARKER}\nmore", f"<p>a</p><p>{MARKER}</p><p>more</p>",
         ],
     )  # fmt: skip
     def test_is_known_however_the_crm_gives_it_back(self, body: str) -> None:
-        """As text, as HTML after somebody has edited it, with blanks."""
+        """As text, as HTML after somebody has edited it, with blanks, and with what people wrote below."""
         assert is_of(REFERENCE, body)
 
     @pytest.mark.parametrize(
         "body",
         [
-            f"{MARKER}0", f"{MARKER}/2", f"x{MARKER}", f"see {MARKER}", f"{MARKER} too", f"{MARKER}\nmore",
-            f"<p>{MARKER}</p><p>more</p>", f"<p>{MARKER}<b>0</b></p>", REFERENCE, f"Lead Ref: {REFERENCE}",
+            f"{MARKER}0", f"{MARKER}/2", f"x{MARKER}", f"see {MARKER}", f"{MARKER} too", f"{MARKER} too\nmore",
+            f"<p>{MARKER}0</p><p>more</p>", f"<p>{MARKER}<b>0</b></p>", REFERENCE, f"Lead Ref: {REFERENCE}",
             "lead ref: facebook/2680000000001", "", None, 5, [MARKER],
         ],
     )  # fmt: skip
-    def test_is_the_whole_last_line_or_nothing(self, body: Any) -> None:
+    def test_is_a_whole_line_or_nothing(self, body: Any) -> None:
         """Another lead's longer id, or a colleague quoting ours, is not ours."""
         assert not is_of(REFERENCE, body)
 

@@ -126,19 +126,26 @@ class TestTasks:
 
     def test_that_the_search_does_not_know_are_none(self) -> None:
         """It goes no further than five pages."""
-        assert records(page_of(7))[0].task_anywhere(LOCATION, "other", "", deadline=DEADLINE) is None
+        assert records(page_of(7), page_of(0))[0].task_anywhere(LOCATION, "other", "", deadline=DEADLINE) is None
         side, http = records(*[page_of(100)] * 5)
         assert side.task_anywhere(LOCATION, "other", "", deadline=DEADLINE) is None
         assert http.asked[0].json == {"limit": 100, "skip": 0}
 
-    def test_of_a_location_come_a_hundred_at_a_time(self) -> None:
-        """The cursor is how many there were before."""
-        side, http = records(page_of(100), page_of(1, start=100))
+    def test_of_a_location_come_as_many_at_a_time_as_the_api_likes(self) -> None:
+        """A hundred are asked for; pages overlap, as a task that goes would move another one out of sight."""
+        side, http = records(page_of(100), page_of(60, start=90), page_of(10, start=140))
         tasks, cursor = side.tasks_page(LOCATION, "", deadline=DEADLINE) or ([], "")
-        assert (len(tasks), cursor) == (100, "100")
+        assert (len(tasks), cursor) == (100, "90:100")
         tasks, cursor = side.tasks_page(LOCATION, cursor, deadline=DEADLINE) or ([], "")
-        assert ([task["id"] for task in tasks], cursor) == (["t100"], "")
-        assert [asked.json["skip"] for asked in http.asked] == [0, 100]
+        assert ([task["id"] for task in tasks][-1], cursor) == ("t149", "140:150")
+        tasks, cursor = side.tasks_page(LOCATION, cursor, deadline=DEADLINE) or ([], "x")
+        assert (len(tasks), cursor) == (10, "")
+        assert [asked.json["skip"] for asked in http.asked] == [0, 90, 140]
+
+    def test_are_looked_for_beyond_a_page_that_is_not_full(self) -> None:
+        """How many the API gives at most, nobody says."""
+        side, _ = records(page_of(50), page_of(50, start=50))
+        assert side.task_anywhere(LOCATION, "t70", "", deadline=DEADLINE)
 
     def test_may_be_listed_with_a_right_of_their_own_only(self) -> None:
         """Without it they are read contact by contact."""
@@ -159,11 +166,11 @@ class TestContacts:
         return side.contacts_page(LOCATION, cursor, changed_since=since, limit=2, deadline=DEADLINE)
 
     def test_changed_since_come_with_the_cursor_to_what_follows_each(self) -> None:
-        """And nothing follows the last of a page that is not full."""
+        """Also from a page that is not full: how many the API gives at most is its own business."""
         side, http = records(found("a", "b"), found("c"))
         first = self.page(side)
         assert [(contact["id"], bool(cursor)) for contact, cursor in first] == [("a", True), ("b", True)]
-        assert [(contact["id"], cursor) for contact, cursor in self.page(side, first[0][1])] == [("c", "")]
+        assert [(contact["id"], bool(cursor)) for contact, cursor in self.page(side, first[0][1])] == [("c", True)]
         body = {
             "locationId": LOCATION, "pageLimit": 2, "sort": [{"field": "dateUpdated", "direction": "asc"}],
             "filters": [{"field": "dateUpdated", "operator": "range", "value": {"gte": "2026-11-18T11:06:40.000Z"}}],
@@ -181,7 +188,7 @@ class TestContacts:
 
     @pytest.mark.parametrize("after", [None, [], "x", {}])
     def test_that_lead_nowhere_are_asked_for_again(self, after: Any) -> None:
-        """What follows a full page would be left out."""
+        """What follows a full page would be left out; after another it is the end."""
         with pytest.raises(TryAgain, match="searchAfter"):
             self.page(records(found("a", "b", searchAfter=after))[0])
         assert [cursor for _, cursor in self.page(records(found("a", searchAfter=after))[0])] == [""]

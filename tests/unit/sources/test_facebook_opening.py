@@ -1,7 +1,9 @@
 """A Facebook lead as Graph has it, in the words of its form."""
 
+import threading
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,6 +193,38 @@ class TestLead:
         with pytest.raises(TryAgain, match="graph_unexpected"):
             opened(body)
 
+    @pytest.mark.parametrize(
+        ("answer", "pages"),
+        [
+            (error(190), [PAGE]),
+            (error(10), [PAGE]),
+            (error(100, message="Invalid appsecret_proof"), [PAGE]),
+            (None, []),
+        ],
+    )
+    def test_what_facebook_has_forgotten_is_not_waited_for(self, answer: Any, pages: list[str]) -> None:
+        """Ninety days after the notice no token brings the lead back."""
+        clock = Clock()
+        secret = FacebookSecret(secret_value(pages={page: {"token": "t"} for page in pages}))
+        source = facebook(CannedGraph({LEAD: answer}), secret, clock)
+        clock.at = NOW + 89 * 86_400
+        with pytest.raises(TryAgain):
+            source.open(envelope(), deadline=clock.at + 10)
+        clock.at = NOW + 91 * 86_400
+        with pytest.raises(Undeliverable, match="lead_expired_at_facebook") as caught:
+            source.open(envelope(), deadline=clock.at + 10)
+        assert PAGE in caught.value.detail
+
+    def test_what_has_another_reason_to_wait_does_wait(self) -> None:
+        """A Graph that fails for a moment says nothing about the lead; nor is a time that cannot be read a long one."""
+        clock = Clock()
+        clock.at = NOW + 91 * 86_400
+        with pytest.raises(TryAgain, match="graph_5xx"):
+            facebook(CannedGraph({LEAD: error(2)}), now=clock).open(envelope(), deadline=clock.at + 10)
+        timeless = msgspec.structs.replace(envelope(created_time=None), received_at="x")
+        with pytest.raises(TryAgain, match="graph_token_refused"):
+            facebook(CannedGraph({LEAD: error(190)}), now=clock).open(timeless, deadline=clock.at + 10)
+
     def test_failures_name_nobody(self) -> None:
         """Graph's text may quote the person."""
         with pytest.raises(LeadError) as caught:
@@ -364,11 +398,8 @@ class TestForms:
         clock.at += 61
         assert source.open(envelope(), deadline=DEADLINE + 61).answers == {"PHONE_NUMBER": "+12125550123"}
 
-    @pytest.mark.parametrize(
-        "answer",
-        [error(100, 33), error(100), error(10), error(1, status=500), Canned(200, b"x"), TryAgain("graph_timeout")],
-    )
-    def test_a_form_that_cannot_be_read_does_not_cost_the_lead(self, answer: Any) -> None:
+    @pytest.mark.parametrize("answer", [error(100, 33), error(100), error(10)])
+    def test_a_form_that_may_not_be_read_does_not_cost_the_lead(self, answer: Any) -> None:
         """It is mapped by names, and the form asked for again a minute later at the earliest."""
         clock = Clock()
         source, http = self.source(answer, clock=clock)
@@ -379,6 +410,44 @@ class TestForms:
         clock.at += 61
         assert source.open(envelope(), deadline=DEADLINE + 61).answers == {"PHONE_NUMBER": "+12125550123"}
         assert http.paths().count(FORM) == asked + 1
+
+    @pytest.mark.parametrize(
+        ("answer", "reason"),
+        [
+            (error(1, status=500), "graph_5xx"), (error(2), "graph_5xx"), (Canned(200, b"x"), "graph_unexpected"),
+            (TryAgain("graph_timeout"), "graph_timeout"), (TryAgain("graph_unreachable"), "graph_unreachable"),
+            (TryAgain("out_of_time", counts=False), "out_of_time"),
+        ],
+    )  # fmt: skip
+    def test_a_lead_waits_for_a_form_that_nobody_has_read_yet(self, answer: Any, reason: str) -> None:
+        """Without it an e-mail under a name of its own would be lost, and the lead is delivered once."""
+        source, http = self.source(answer)
+        for _ in range(2):
+            with pytest.raises(TryAgain, match=reason):
+                source.open(envelope(), deadline=DEADLINE)
+        http.answers[FORM] = Canned(told=FORM_BODY)
+        assert source.open(envelope(), deadline=DEADLINE).answers == {"PHONE_NUMBER": "+12125550123"}
+
+    def test_a_lead_that_finds_its_form_being_read_waits_for_it(self) -> None:
+        """Nor is it delivered without when its time is up before the form is there."""
+
+        class Slow(CannedGraph):
+            def request(self, method: str, url: str, **more: Any) -> Canned:
+                if FORM in url:
+                    reading.set()
+                    late.wait(10)
+                return super().request(method, url, **more)
+
+        reading, late = threading.Event(), threading.Event()
+        source = facebook(Slow({LEAD: Canned(told=self.BODY), FORM: Canned(told=FORM_BODY)}))
+        first = threading.Thread(target=lambda: source.open(envelope(), deadline=DEADLINE))
+        first.start()
+        reading.wait(10)
+        with pytest.raises(TryAgain, match="out_of_time") as caught:
+            source.open(envelope(), deadline=NOW)
+        late.set()
+        first.join()
+        assert not caught.value.counts
 
     def test_what_was_known_of_a_form_outlives_its_readability(self) -> None:
         """A failing Graph takes nothing away."""

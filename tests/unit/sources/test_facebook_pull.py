@@ -40,8 +40,10 @@ def listed(*items: Any, after: str = "", is_last: bool = False, **headers: str) 
     return Canned(told={"data": list(items), "paging": paging}, headers=headers)
 
 
-def pull(answers: dict[str, Any], secret: FacebookSecret | None = None) -> tuple[FacebookPull, CannedGraph]:
-    http, clock = CannedGraph(answers), Clock()
+def pull(
+    answers: dict[str, Any], secret: FacebookSecret | None = None, clock: Clock | None = None
+) -> tuple[FacebookPull, CannedGraph]:
+    http, clock = CannedGraph(answers), clock or Clock()
     return FacebookPull(facebook(http, secret, clock), now=clock), http
 
 
@@ -155,6 +157,43 @@ class TestPage:
     def test_half_of_the_quota_is_left_to_live_leads(self, percent: float, minutes: float, wait: float) -> None:
         """The page waits before the next list."""
         assert page({LEADS: listed(RECORD, after="c", **usage(percent, minutes))})[0].wait == wait
+
+    def test_nothing_is_asked_while_a_page_rests(self) -> None:
+        """Neither for another form nor for the forms; once the rest is over, one call looks how things stand."""
+        clock = Clock()
+        busy, calm = listed(**usage(79, 10)), listed(**usage(20))
+        answers = {"1/leads": [busy, busy, calm], "2/leads": calm, f"{OTHER_PAGE}/leadgen_forms": listed({"id": "8"})}
+        puller, http = pull({FORMS: listed({"id": "1"}, {"id": "2"}, **usage(49)), **answers}, clock=clock)
+        scopes = {
+            form: Scope(source="facebook", account=account, form=form, since=0, until=NOW)
+            for account, form in puller.forms(PAGE, deadline=DEADLINE)
+        }
+
+        def rests(form: str, cursor: str = "") -> float | None:
+            with pytest.raises(TryAgain) as caught:
+                puller.page(scopes[form], cursor, deadline=clock.at + 10)
+            assert (caught.value.reason, caught.value.counts) == ("graph_throttled", False)
+            return caught.value.retry_after
+
+        assert puller.page(scopes["1"], "", deadline=DEADLINE).wait == 600
+        clock.at += 200
+        assert (rests("1", "c1"), rests("2")) == (400, 400)
+        with pytest.raises(TryAgain, match="graph_throttled"):
+            puller.forms(PAGE, deadline=DEADLINE)
+        assert puller.forms("", deadline=DEADLINE) == [(PAGE, ""), (OTHER_PAGE, "8")]
+        clock.at += 400
+        assert puller.page(scopes["1"], "", deadline=clock.at + 10).wait == 600
+        assert rests("2") == 600
+        clock.at += 600
+        assert puller.page(scopes["1"], "", deadline=clock.at + 10).wait == 0
+        assert puller.page(scopes["2"], "", deadline=clock.at + 10).wait == 0
+        assert http.paths() == [FORMS, "1/leads", f"{OTHER_PAGE}/leadgen_forms", "1/leads", "1/leads", "2/leads"]
+
+    def test_all_forms_of_a_busy_page_get_on(self) -> None:
+        """Their list tells of the quota, too, and must not keep the leads from being asked for."""
+        answers = {FORMS: listed({"id": "1"}, **usage(60)), "1/leads": listed({"id": "11"}, **usage(60))}
+        found, _ = page(answers, form="")
+        assert [envelope.lead_id for envelope in found.envelopes] == ["11"]
 
     def test_a_throttled_page_says_how_long(self) -> None:
         """Like for a single lead."""

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable, Unwanted
@@ -194,6 +195,15 @@ class TestWorkflow:
         assert lead.created_at == dt.datetime(2026, 11, 20, tzinfo=dt.UTC).timestamp()
         assert here.open_later(envelope) == lead
 
+    def test_what_somebody_wrote_into_its_custom_data_is_meant(self) -> None:
+        """Whatever it is called: only the platform's own fields of such a name are nobody's answers."""
+        here = side(has_token=False)
+        custom = {"type": "VIP", "location": "Berlin", "contact": "evenings", "user": "Bob", "id": "77", "company": "x"}
+        (envelope,) = here.workflow(self.TOLD | {"customData": custom}).envelopes
+        lead = here.source.open(envelope, deadline=DEADLINE)
+        assert custom.items() <= lead.answers.items()
+        assert (lead.account, lead.lead_id) == (PLACE, CONTACT)
+
     def test_is_corrected_by_the_record(self) -> None:
         """What only the workflow says stays."""
         here = side()
@@ -250,15 +260,21 @@ class TestNote:
             side(notes_of={CONTACT: [note]}, has_token=has_token).open(event("NoteCreate", note))
 
     def test_that_only_quotes_a_marker_is_copied(self) -> None:
-        """It is the last line that counts."""
+        """Only a line of its own counts."""
         note = NOTE | {"body": "> lead ref: pinterest/1\nSee lead ref: pinterest/1"}
         assert side(notes_of={CONTACT: [note]}).open(event("NoteCreate", note)).copied
 
     @pytest.mark.parametrize("records", [{"notes_of": {}}, {"notes_of": {CONTACT: [NOTE]}, "contacts": {}}])
     def test_that_is_gone_or_whose_contact_is_gone_is_not_copied(self, records: dict[str, Any]) -> None:
-        """It was taken back before it could be."""
+        """It was taken back before it could be; a moment after its event it may just not be readable yet."""
+        here = side(**records)
+        (envelope,) = here.read(event("NoteCreate", NOTE)).envelopes
+        with pytest.raises(TryAgain, match="record_not_there_yet") as caught:
+            here.open_later(envelope)
+        assert not caught.value.counts
+        here.now = later(hours=0.1)
         with pytest.raises(Unwanted, match="deleted_at_source"):
-            side(**records).open(event("NoteCreate", NOTE))
+            here.open_later(envelope)
 
     def test_that_is_empty_is_not_copied(self) -> None:
         """There is nothing in it."""
@@ -309,12 +325,19 @@ class TestTask:
         here = side()
         (envelope,) = here.read(event("TaskCreate", TOLD)).envelopes
         here.now = later(hours=0.4)
-        with pytest.raises(TryAgain, match="task_not_found_yet") as caught:
+        with pytest.raises(TryAgain, match="record_not_there_yet") as caught:
             here.open_later(envelope)
-        assert caught.value.retry_after == 30
+        assert (caught.value.retry_after, caught.value.counts) == (30, False)
         here.now = later(hours=0.6)
         with pytest.raises(Unwanted, match="deleted_at_source"):
             here.open_later(envelope)
+
+    def test_is_not_waited_for_when_nobody_knows_since_when(self) -> None:
+        """Such waiting uses up no attempt, so it would have no end."""
+        here = side()
+        (envelope,) = here.read(event("TaskCreate", TOLD)).envelopes
+        with pytest.raises(Unwanted, match="deleted_at_source"):
+            here.open_later(msgspec.structs.replace(envelope, received_at="x"))
 
     @pytest.mark.parametrize("told", [TOLD, {"id": "t1", "contactId": CONTACT, "title": "Call Ada"}])
     def test_without_a_token_cannot_be_told_from_an_echo(self, told: dict[str, Any]) -> None:

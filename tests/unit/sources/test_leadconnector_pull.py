@@ -162,6 +162,20 @@ class TestNotes:
         assert [len(page.envelopes) for page in pages(here, "notes")] == [1, 0]
         assert sum(asked.startswith("notes ") for asked in here.records.asked) == 30
 
+    @pytest.mark.parametrize("form", ["notes", "tasks"])
+    def test_leave_half_of_the_locations_budget_to_others(self, form: str) -> None:
+        """It is a hundred calls in ten seconds; the walk waits after each page, and not after the last."""
+        here = side(*(contact(f"c{number}") for number in range(60)), may_list_tasks=False)
+        calls, cursor = [], ""
+        for is_last in (False, False, True):
+            here.records.asked.clear()
+            page = pull(here).page(scope(form), cursor, deadline=DEADLINE)
+            cursor = page.cursor
+            calls.append(len(here.records.asked))
+            assert (not cursor, not page.wait) == (is_last, is_last)
+            assert is_last or calls[-1] / page.wait <= 5.5
+        assert sum(calls) >= 63
+
     def test_that_were_read_before_the_limit_count(self) -> None:
         """The next page begins where this one was stopped."""
         limit = TryAgain("rate_limited", retry_after=8.0, counts=False)

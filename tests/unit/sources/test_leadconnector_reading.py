@@ -300,6 +300,22 @@ class TestWorkflow:
         assert [envelope.account for envelope in reading.envelopes] == [account]
         assert reading.faults == ()
 
+    @pytest.mark.parametrize("locations", [[PLACE], [PLACE, "srcLocation0000000003"]])
+    def test_that_names_a_location_of_nobody_is_of_no_other(self, locations: list[str]) -> None:
+        """Taken for another's, one customer's person would end up with the next."""
+        side = Side(secret=FakeSecret(secret(locations=locations)))
+        reading = side.workflow(self.ADA, {"location": OTHER_PLACE})
+        assert [envelope.ledger_key for envelope in reading.envelopes] == [f"leadconnector##{CONTACT}"]
+        (fault,) = reading.faults
+        assert OTHER_PLACE in fault
+
+    def test_names_a_location_that_was_added_a_moment_ago(self) -> None:
+        """The secret is read again first."""
+        side = Side(secret=FakeSecret(secret(), next_value=secret(locations=[PLACE, OTHER_PLACE])))
+        reading = side.workflow(self.ADA, {"location": OTHER_PLACE})
+        assert [envelope.account for envelope in reading.envelopes] == [OTHER_PLACE]
+        assert reading.faults == ()
+
     def test_of_no_known_location_is_kept_and_reported(self) -> None:
         """It waits for a route; the sentence says what to change."""
         side = Side(secret=FakeSecret(secret(locations=[PLACE, OTHER_PLACE])))

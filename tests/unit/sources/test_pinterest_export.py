@@ -42,10 +42,12 @@ def refused(text: str | bytes) -> LeadError:
     return caught.value
 
 
-def zipped(text: str) -> bytes:
+def zipped(*texts: str) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("leads.csv", text)
+        archive.mkdir("leads")
+        for number, text in enumerate(texts):
+            archive.writestr(f"leads/{number}.csv", text)
     return packed.getvalue()
 
 
@@ -73,6 +75,30 @@ class TestShape:
     def test_headers_may_be_spelled_in_many_ways(self, header: str) -> None:
         """Case, blanks and punctuation do not count."""
         assert one(f"{header}\n{ROW}") == ADA
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            zipped(FILE, "City,Lead ID\nOslo,8\n", "lead_id\n", ""),
+            gzip.compress(FILE.encode()) + gzip.compress(b"8,,,Alan,alan@example.com\n"),
+            gzip.compress(FILE.encode()) + gzip.compress(f"{HEADER}\n8,,,Alan,".encode()) + b"\0\0",
+        ],
+        ids=["zip of several tables", "gzip in two parts", "gzip of two tables"],
+    )
+    def test_an_archive_is_read_to_its_end(self, file: bytes) -> None:
+        """Each file in a zip is a table of its own; the parts of a gzip are one."""
+        found = read(file)
+        assert found[0] == ADA
+        assert [lead.lead_id for lead in found] == [ADA.lead_id, "8"]
+
+    @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+    def test_the_delimiter_is_the_one_that_leads_to_ids(self, delimiter: str) -> None:
+        """A question may hold more commas than the file has columns."""
+        question = "What, when, where and why, roughly?"
+        rows = (("lead_id", "EMAIL", f'"{question}"'), ("1", "ada@example.com", "soon"))
+        lead = one("\n".join(delimiter.join(row) for row in rows))
+        assert (lead.lead_id, lead.answers) == ("1", {"EMAIL": "ada@example.com", question: "soon"})
+        assert one(f"{delimiter.join(('Nr', 'a,b,c,d'))}\n7{delimiter}x", {"nr": "lead_id"}).lead_id == "7"
 
     def test_columns_may_stand_in_any_order(self) -> None:
         """Only names count."""
@@ -178,8 +204,9 @@ class TestRefusals:
         [
             b"<!DOCTYPE html><title>Log in</title>", b"\x1f\x8bnothing", b"PK\x03\x04nothing",
             gzip.compress(FILE.encode() * 9)[:-30], b'lead_id,City\n7,"' + b"x" * 200_000,
+            gzip.compress(FILE.encode()) + gzip.compress(FILE.encode())[:9], zipped(),
         ],
-        ids=["page", "gzip", "zip", "half a gzip", "open quote"],
+        ids=["page", "gzip", "zip", "half a gzip", "open quote", "half a part of a gzip", "empty zip"],
     )  # fmt: skip
     def test_what_is_no_whole_table_is_asked_for_again(self, file: bytes) -> None:
         """Half a file must not pass for all of it."""
@@ -189,7 +216,13 @@ class TestRefusals:
 
     def test_an_archive_of_more_than_20_mb_is_refused(self) -> None:
         """However small it is packed."""
-        assert refused(gzip.compress(b"x" * (LARGEST_FILE + 1), 1)).reason == "export_too_large"
+        half = b"x" * (LARGEST_FILE // 2 + 1)
+        assert refused(gzip.compress(half, 1) * 2).reason == "export_too_large"
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name in ("a", "b"):
+                archive.writestr(name, half)
+        assert refused(packed.getvalue()).reason == "export_too_large"
 
     @given(
         st.binary(max_size=300) | st.text(alphabet='ab,;"\n\r\t@7', max_size=80).map(lambda t: b"lead id," + t.encode())

@@ -465,10 +465,11 @@ class TestDownload:
         [
             (Canned(503), "pinterest_download_failed"), (Canned(429), "pinterest_download_failed"),
             (Canned(204), "pinterest_download_failed"), (Canned(200, b"x" * (LARGEST_FILE + 1)), "export_too_large"),
+            (TryAgain("pinterest_api_too_large"), "export_too_large"), (TryAgain("x_timeout"), "x_timeout"),
         ],
-        ids=["503", "429", "204", "20 MB"],
+        ids=["503", "429", "204", "20 MB", "much more", "too late"],
     )  # fmt: skip
-    def test_other_answers_have_their_fate(self, answer: Canned, reason: str) -> None:
+    def test_other_answers_have_their_fate(self, answer: Canned | Exception, reason: str) -> None:
         """No half file, no endless one."""
         assert_fate(CannedHttp(answer), "https://a.example/", reason)
 
