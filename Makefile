@@ -56,7 +56,7 @@ test: static setup-ministack ## Every test that needs no cloud account
 # Both at once: the linters leave one core idle most of the time.
 check: setup-dev setup-sam ## Format, lint, types, template, routes, unit and infra tests
 	$(MAKE) --no-print-directory static & static=$$!; failed=0; \
-	$(DEV)/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/infra || failed=1; \
+	$(DEV)/python -m pytest --hypothesis-profile check --numprocesses 2 --dist worksteal tests/unit tests/infra || failed=1; \
 	wait $$static || failed=1; \
 	exit $$failed
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from infra.local.sandbox import recording
 
+# For `make check`, which is run after every change; `make test` tries four times as many.
+settings.register_profile("check", max_examples=25)
 RECORDED = pytest.StashKey[Path]()
 LAST = "test_recorded_traffic.py"
 
@@ -35,10 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name == LAST)
 
 
-@pytest.fixture(autouse=True)
-def _recording(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.node.get_closest_marker("unrecorded"):
-        monkeypatch.delenv(recording.VARIABLE)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """No fixture, as each of thousands of tests would pay for it."""
+    if item.get_closest_marker("unrecorded") is None:
+        return (yield)
+    path = os.environ.pop(recording.VARIABLE)
+    try:
+        return (yield)
+    finally:
+        os.environ[recording.VARIABLE] = path
 
 
 @pytest.fixture

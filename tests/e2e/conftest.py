@@ -265,7 +265,7 @@ def every_source(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> It
     """A stack that hears of every source, with two CRM locations that point at each other and a generous CRM."""
     routes = tmp_path_factory.mktemp("routes") / "routes.toml"
     routes.write_text(PAIR)
-    parameters = {"RetryWaits": RETRY_WAITS, "RetryConcurrency": "2"}
+    parameters = {"RetryWaits": "1,1,2,2,4"}
     with stacks(parameters=parameters, routes=routes, sandbox_options=("--burst", "100000")) as stack:
         secret = stack.secret("LeadConnectorSecretArn")
         stack.put_secret("LeadConnectorSecretArn", {**secret, "locations": [HERE, THERE]})

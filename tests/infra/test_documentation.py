@@ -1,6 +1,7 @@
 """What the documents say is true: examples, tables, reasons and commands are held against the code."""
 
 import ast
+import functools
 import json
 import re
 import tomllib
@@ -314,6 +315,7 @@ def constants_of(tree: ast.Module) -> dict[str, str]:
     }
 
 
+@functools.cache
 def reasons_in_code() -> list[str]:
     """Every reason that the functions give: in errors, in outcomes, and in the tables that name them."""
     trees = {

@@ -527,6 +527,28 @@ def test_a_person_through_reconcile(source: str, world: World, nobody: Callable[
     assert '"status":"failed"' in logged or '"status":"running"' in logged
 
 
+def test_an_error_that_nobody_foresaw(world: World, nobody: Callable[[], str]) -> None:
+    """Its own words may be anything, so only its kind and its place are told."""
+    person = Person()
+
+    def breaks(**_: Any) -> None:
+        raise RuntimeError(f"{person.name} {person.email} {DREAM} {DESTINATION_TOKEN}")
+
+    for way, (source, *_) in WAYS.items():
+        assert world.post(source, *world.lead(way, Person())) == 200
+    clients = {"dynamodb": world.parts.dynamodb, "sqs": world.parts.sqs()}
+    for call in ("dynamodb.TransactWriteItems", "dynamodb", "sqs"):
+        clients[call.partition(".")[0]].meta.events.register(f"provide-client-params.{call}", breaks)
+        for way, (source, *_) in WAYS.items():
+            assert world.post(source, *world.lead(way, Person())) in (200, 503)
+        world.retry(world.waiting())
+        world.order({"source": "facebook", "wait": False})
+    logged = nobody()
+    assert '"reason":"unexpected_error"' in logged
+    assert all(message in logged for message in ("lead parked", "lead held", "webhook failed", "reconcile failed"))
+    assert "RuntimeError in breaks" in logged
+
+
 def test_a_person_in_the_place_of_anything_else(world: World, nobody: Callable[[], str]) -> None:
     """In addresses, names of headers, orders and messages, where only strangers would write one."""
     person = Person()

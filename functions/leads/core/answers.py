@@ -22,6 +22,7 @@ class Answers:
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self._values: dict[str, tuple[str, ...]] = {}
+        self._numbers: dict[str, int] = {}
         for key, value in answers.items():
             if values := _values_of(value):
                 self._values[self._unused(text_of(key))] = values
@@ -54,9 +55,11 @@ class Answers:
 
     def _unused(self, key: str) -> str:
         """Two keys may differ in nothing that can be seen; neither answer may hide the other."""
-        own, number = key, len(self._values) + 1
+        own = key
         while own in self._values:
-            own, number = f"{key} ({number})", number + 1
+            # The numbers do not depend on what other answers there are.
+            self._numbers[key] = number = self._numbers.get(key, 1) + 1
+            own = f"{key} ({number})"
         return own
 
 

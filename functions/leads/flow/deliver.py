@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
 
-from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, Unwanted, place_of
+from leads.core.errors import Misconfigured, TryAgain, Undeliverable, Unwanted, place_of
 from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, State, Status
 from leads.core.outcome import Outcome
@@ -203,11 +204,10 @@ class Deliver:
 
     def _drop(self, envelope: Envelope, outcome: Outcome, unwanted: Unwanted, message_id: str) -> Outcome:
         """A lead that need not be delivered; where it has waited, the ledger must not say that it still does."""
-        try:
-            if message_id:
+        if message_id:
+            # Its message goes in any case: what the ledger says of it then is for people only.
+            with suppress(Exception):
                 self._ledger.drop(envelope, reason=unwanted.reason)
-        except LeadError:
-            pass
         return msgspec.structs.replace(
             outcome, status=Status.IGNORED, reason=unwanted.reason, detail=unwanted.detail, trace_id=unwanted.trace_id
         )
@@ -246,7 +246,7 @@ class Deliver:
                 failed = msgspec.structs.replace(failed, repeated=is_known)
             else:
                 met = self._ledger.park(envelope, reason=failed.reason, claim=claim, progress=progress)
-        except LeadError:
+        except Exception:
             return failed
         if met and met.is_final and claim is None and not self._leads_change(envelope.source):
             # It need not be opened again: it has been delivered.

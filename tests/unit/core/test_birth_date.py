@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core.birth_date import complete_birth_date
@@ -102,7 +102,6 @@ def test_numbers_that_can_be_swapped_are_refused(born: dt.date) -> None:
 
 
 @given(text=st.text(max_size=30) | st.from_regex(r"[0-9a-z ./_-]{0,20}", fullmatch=True))
-@settings(max_examples=150)
 def test_any_text_gives_a_past_date_or_none(text: str) -> None:
     """Nothing a person types raises, and what comes out is a real day."""
     found = complete_birth_date(text, today=TODAY)

@@ -399,7 +399,7 @@ answer_sets = st.dictionaries(st.sampled_from(sorted(DEFAULT_MAPPING)) | any_tex
 class TestAnyAnswers:
     @given(answers=answer_sets, region=st.sampled_from(["US", "GB", "JP", "XK", "ZZ"]))
     @example(answers={"EMAIL": "\ud800", "PHONE_NUMBER": "\ud800" * 10, "\ud800": "\udfff"}, region="US")
-    @settings(max_examples=150, deadline=None)
+    @settings(deadline=None)
     def test_every_answer_is_used_or_listed_and_what_is_sent_is_sound(
         self, answers: dict[str, Any], region: str
     ) -> None:
@@ -418,7 +418,7 @@ class TestAnyAnswers:
             assert DEFAULT_MAPPING[key][0] in found.fields
 
     @given(answers=answer_sets)
-    @settings(max_examples=100, deadline=None)
+    @settings(deadline=None)
     def test_it_does_not_matter_by_which_road_the_answers_came(self, answers: dict[str, Any]) -> None:
         """Answers that went through JSON give a contact all the same."""
         decoded = lenient_json.decode(json.dumps(answers))

@@ -6,7 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from leads.core import lenient_json
@@ -93,13 +93,11 @@ class TestDecode:
         assert said in (None, "nested too deeply")
 
     @given(value=json_values)
-    @settings(max_examples=200)
     def test_agrees_with_the_standard_library(self, value: Any) -> None:
         """Whichever decoder answers, the value is the same."""
         assert decode(json.dumps(value).encode()) == value
 
     @given(data=st.binary(max_size=60) | st.from_regex(rb'[\[\]{}",:\\0-9eE.ud\x80-\xff a-]{0,30}', fullmatch=True))
-    @settings(max_examples=150)
     def test_any_bytes_give_a_value_or_value_error(self, data: bytes) -> None:
         """Nothing else escapes, and the error has one of two texts."""
         said = None
@@ -112,7 +110,6 @@ class TestDecode:
 
 class TestEncodeAscii:
     @given(value=json_values)
-    @settings(max_examples=200)
     def test_there_and_back(self, value: Any) -> None:
         """Everything JSON can say survives, in printable ASCII only: SQS refuses some other characters."""
         text = encode_ascii(value)

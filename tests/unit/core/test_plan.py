@@ -471,7 +471,8 @@ class TestAnyLead:
         answers={"consent:sms": "x"}, consents=(SMS,),
         route=Route(name="S", location="loc", note="", fields={"city": "consent:sms"}),
     )  # fmt: skip
-    @settings(max_examples=150, deadline=None)
+    @example(answers={" ": "a", "": "b"}, consents=(SMS,), route=Route(name="S", location="loc", note=""))
+    @settings(deadline=None)
     def test_no_answer_and_no_consent_is_ever_lost(
         self, answers: dict[str, Any], consents: tuple[Consent, ...], route: Route
     ) -> None:
@@ -490,7 +491,7 @@ class TestAnyLead:
             assert wanted in told
 
     @given(answers=answer_sets, route=routes)
-    @settings(max_examples=100, deadline=None)
+    @settings(deadline=None)
     def test_a_plan_is_sound_and_always_the_same(self, answers: dict[str, Any], route: Route) -> None:
         """What the CRM would refuse is not in it, and an attempt a week later makes the same one."""
         made = plan_for(lead(answers), route, Defaults(), source_label=LABEL, now=NOW)

@@ -329,7 +329,7 @@ class TestRetryAfter:
         ),
         status=st.sampled_from([429, 503]),
     )
-    @settings(max_examples=150, deadline=None)
+    @settings(deadline=None)
     def test_any_header_is_a_wait_or_nothing(self, text: str, status: int) -> None:
         """No header can break the table, nor make a wait negative or endless."""
         names = (

@@ -329,3 +329,15 @@ def test_test_leads_can_be_ignored(world: World) -> None:
     world.routes = RouteTable(routes=[Route(name="all", location=LOCATION, tests="ignore")])
     outcome = world.attempt(leads_made.lead(lead_id="TEST_API"))
     assert (outcome.status, outcome.reason, world.wire.calls) == ("ignored", "test_lead", [])
+
+
+def test_a_ledger_that_fails_in_an_unforeseen_way_costs_the_lead_no_parking() -> None:
+    """What is met is an error of ours; the lead goes to the queue all the same."""
+    world = World()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    world.ledger._check = fail  # type: ignore[method-assign]
+    outcome = world.attempt(leads_made.lead())
+    assert (outcome.status, outcome.reason) == ("parked", "unexpected_error")

@@ -378,7 +378,6 @@ class TestSizes:
 
 class TestTampering:
     @given(part=st.sampled_from(["cipher_msg", "nonce", "tag"]), at=st.integers(0, 15), bit=st.integers(0, 7))
-    @settings(max_examples=100)
     def test_a_flipped_bit_never_opens(self, part: str, at: int, bit: int) -> None:
         """Text, nonce and tag are all authenticated."""
         answers = sealed_answers(ADA)
@@ -434,7 +433,7 @@ items = json_values | st.builds(
 
 
 @given(item=items)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_any_item_is_opened_or_has_a_fate(item: Any) -> None:
     """Whatever was parked or sent, the result is a lead, another try, or a person's look: never another error."""
     pinterest = source(subscription(OTHER_KEY), subscription())

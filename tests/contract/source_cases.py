@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -312,8 +313,6 @@ class FacebookCase(Case):
         return facebook_made.request(body, app_secret=key)
 
     def digest(self, item: Any, algorithm: Any) -> str:
-        import hmac
-
         return hmac.new(OURS.encode(), self.request(item).body, algorithm).hexdigest()
 
     def stale(self) -> Request:

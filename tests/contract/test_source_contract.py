@@ -27,8 +27,7 @@ from leads.core.parked_lead import body_of, parse
 from leads.core.request import Reading, Request
 from leads.flow.receive import Receive
 from leads.sources import PULLERS, REGISTRY
-from tests.unit.core.strategies import json_values
-from tests.unit.sources.contract_cases import (
+from tests.contract.source_cases import (
     CASES,
     DEADLINE,
     NOW,
@@ -40,6 +39,7 @@ from tests.unit.sources.contract_cases import (
     Person,
     pulled,
 )
+from tests.unit.core.strategies import json_values
 
 FATES = (TryAgain, Undeliverable, Unwanted, Misconfigured)
 
@@ -97,7 +97,7 @@ class TestRegistry:
     def test_a_source_has_an_entry_here(self, name: str) -> None:
         """Or nobody knows whether the rest of this file holds for it."""
         assert name in {case.name for case in CASES.values()}, (
-            f"the registered source {name!r} has no entry in CASES of tests/unit/sources/contract_cases.py: add a Case "
+            f"the registered source {name!r} has no entry in CASES of tests/contract/source_cases.py: add a Case "
             "that makes its deliveries, really signed or sealed with keys to throw away"
         )
 
