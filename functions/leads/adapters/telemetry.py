@@ -88,7 +88,7 @@ class Telemetry:
                 sums.setdefault((source, ""), {})["WebhooksRejected"] = [float(count)]
         for (source, route), counts in sums.items():
             self._emit(source, counts, route)
-            self._emit(ALL, {name: values for name, values in counts.items() if name in ALARMED})
+            self._emit_for_alarms(counts)
 
     def reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Records lines of a reconciliation's report; those that have ended are counted, once by whoever ended them."""
@@ -107,13 +107,13 @@ class Telemetry:
                 counts.setdefault("ReconcileFailed", []).append(float(has_failed))
         for source, totals in sums.items():
             self._emit(source, totals)
-            self._emit(ALL, {name: values for name, values in totals.items() if name in ALARMED})
+            self._emit_for_alarms(totals)
 
     def problem(self, message: str, source: str, metric: str, **facts: Any) -> None:
         """An error line about the app itself, not about one lead, and its metric."""
         self._logger.error(message, extra={"source": source, **facts})
         self._emit(source, {metric: [1.0]})
-        self._emit(ALL, {metric: [1.0]} if metric in ALARMED else {})
+        self._emit_for_alarms({metric: [1.0]})
 
     def notice(self, message: str, **facts: Any) -> None:
         """A warning line about a request."""
@@ -131,6 +131,10 @@ class Telemetry:
             is_plain = outcome.status in _QUIET and not outcome.remarks
             write = self._logger.info if is_plain else self._logger.warning
         write("lead %s", outcome.status, extra=facts)
+
+    def _emit_for_alarms(self, counts: Mapping[str, list[float]]) -> None:
+        if not ALARMED.isdisjoint(counts):
+            self._emit(ALL, {name: values for name, values in counts.items() if name in ALARMED})
 
     def _emit(self, source: str, counts: Mapping[str, list[float]], route: str = "") -> None:
         if not counts:
