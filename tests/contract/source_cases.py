@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -55,7 +56,7 @@ class Person:
         self.dream = "a lighthouse / of my öwn"
 
 
-class Case:
+class Case(ABC):
     """A platform with an account of ours, and the source behind it. keys: those in the secret, the current one first.
 
     name: the source's in the registry. covers_body: whether the signature is one of the body's bytes.
@@ -74,13 +75,13 @@ class Case:
     def __init__(self, *keys: str) -> None:
         self.secret = FakeSecret(self.secret_value(*(keys or (OURS,))))
 
+    @abstractmethod
     def secret_value(self, *keys: str) -> dict[str, Any]:
         """The source's secret with these keys."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item(self, number: int = 0, key: str = OURS) -> Any:
         """A person leaves a lead: the item of a delivery that tells of it, and the record behind it."""
-        raise NotImplementedError
 
     def again(self, item: Any) -> Any:
         """The item as the platform may tell of the same lead once more."""
@@ -90,36 +91,37 @@ class Case:
         """Items of other kinds, all about person 0."""
         return ()
 
+    @abstractmethod
     def poison(self) -> Sequence[Any]:
         """Items that are no lead, or of which none can be made."""
-        raise NotImplementedError
 
     def delivery(self, *items: Any) -> Any:
         """The JSON value that carries items."""
         return list(items)
 
+    @abstractmethod
     def signed(self, body: bytes, key: str = OURS) -> Request:
         """A request with this body, signed where the platform signs bodies."""
-        raise NotImplementedError
 
     def request(self, *items: Any, key: str = OURS) -> Request:
         """A genuine delivery."""
         return self.signed(self.encoded(self.delivery(*items)), key)
 
+    @abstractmethod
     def stale(self) -> Request:
         """A genuine delivery of person 0, with all that may be old about it."""
-        raise NotImplementedError
 
     def encoded(self, value: Any) -> bytes:
         """JSON as the platform writes it."""
         return json.dumps(value).encode()
 
+    @abstractmethod
     def spoil(self, change: Callable[[Any], Any]) -> None:
         """Lets `change` at every record the platform has."""
 
+    @abstractmethod
     def puller(self) -> tuple[Puller, Scope]:
         """The source's puller, and a scope that person 0 is in."""
-        raise NotImplementedError
 
 
 def without_header(request: Request, *names: str) -> Request:
@@ -215,6 +217,9 @@ class PinterestCase(Case):
     def stale(self) -> Request:
         self.secret.value = self.secret_value(OURS, OLD)
         return self.request(self.item(key=OLD))
+
+    def spoil(self, change: Callable[[Any], Any]) -> None:
+        """A delivery is all there is of a lead."""
 
     def puller(self) -> tuple[Puller, Scope]:
         row = {"lead_id": "700", "created_at": "2027-01-15T07:00:00Z", **self.answers(0)}

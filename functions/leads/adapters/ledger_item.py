@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from leads.adapters.item_values import Item, number, seconds, text, texts
 from leads.core.lead import Lead
 from leads.core.ledger import Claim, Progress, Standing, State, Status
-
-Item = Mapping[str, Mapping[str, Any]]
 
 
 def is_free(item: Item, lead: Lead, *, now: float, message_id: str) -> bool:
@@ -20,30 +17,30 @@ def is_free(item: Item, lead: Lead, *, now: float, message_id: str) -> bool:
     A redriven message is a new message and gets a new chance. A record that may change is free in another state than
     the one that was delivered, unless that one is the later of the two. now: seconds since the epoch.
     """
-    status = _text(item, "status")
+    status = text(item, "status")
     if status == Status.CLAIMED:
-        return _number(item, "claimed_until") / 1000 < now
+        return number(item, "claimed_until") / 1000 < now
     if status == Status.UNDELIVERABLE:
-        return _text(item, "message_id") != (message_id or "none")
+        return text(item, "message_id") != (message_id or "none")
     if status == Status.DELIVERED:
-        return bool(lead.revision) and lead.revision != _text(item, "revision") and not _is_older(lead, item)
+        return bool(lead.revision) and lead.revision != text(item, "revision") and not _is_older(lead, item)
     return status == Status.PARKED or bool(lead.revision)
 
 
 def _is_older(lead: Lead, item: Item) -> bool:
-    delivered = _number(item, "changed_at")
+    delivered = number(item, "changed_at")
     return lead.changed_at is not None and int(lead.changed_at * 1000) < delivered
 
 
 def standing(item: Item) -> Standing:
     """How a lead stands that is not ours."""
-    until = _number(item, "claimed_until")
+    until = number(item, "claimed_until")
     return Standing(
-        status=Status(_text(item, "status") or Status.CLAIMED),
-        reason=_text(item, "reason"),
-        contact_id=_text(item, "contact_id") or None,
+        status=Status(text(item, "status") or Status.CLAIMED),
+        reason=text(item, "reason"),
+        contact_id=text(item, "contact_id") or None,
         claimed_until=until / 1000 if until else None,
-        location_id=_text(item, "location_id"),
+        location_id=text(item, "location_id"),
         steps=_steps(item),
         is_counterpart=_flag(item, "counterpart"),
     )
@@ -54,16 +51,15 @@ def resumed(claim: Claim, item: Item) -> Claim:
 
     Of a record that was delivered before, in another state, only the contact counts that it became.
     """
-    is_update = bool(_text(item, "delivered_at"))
-    progress = Progress(contact_id=_text(item, "contact_id"), location_id=_text(item, "location_id"))
+    is_update = bool(text(item, "delivered_at"))
+    progress = Progress(contact_id=text(item, "contact_id"), location_id=text(item, "location_id"))
     if not is_update:
-        remarks = tuple(str(remark.get("S", "")) for remark in item.get("remarks", {}).get("L", ()))
-        progress = msgspec.structs.replace(progress, steps=_steps(item), remarks=remarks)
+        progress = msgspec.structs.replace(progress, steps=_steps(item), remarks=texts(item, "remarks"))
     return msgspec.structs.replace(
         claim,
         progress=progress,
-        doubtful=_text(item, "status") == Status.CLAIMED,
-        first_seen_at=_seconds(_text(item, "first_seen_at")) or claim.first_seen_at,
+        doubtful=text(item, "status") == Status.CLAIMED,
+        first_seen_at=seconds(item, "first_seen_at") or claim.first_seen_at,
         is_update=is_update,
     )
 
@@ -96,18 +92,3 @@ def _flag(item: Item, name: str) -> bool:
 
 def _steps(item: Item) -> dict[str, str]:
     return {name: str(state.get("S", "")) for name, state in item.get("steps", {}).get("M", {}).items()}
-
-
-def _text(item: Item, name: str) -> str:
-    return str(item.get(name, {}).get("S", ""))
-
-
-def _number(item: Item, name: str) -> int:
-    return int(item.get(name, {}).get("N", 0))
-
-
-def _seconds(iso: str) -> float:
-    try:
-        return dt.datetime.fromisoformat(iso).timestamp()
-    except ValueError:
-        return 0.0

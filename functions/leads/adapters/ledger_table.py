@@ -9,6 +9,7 @@ from typing import Any
 
 from leads.adapters import ledger_item
 from leads.adapters.aws import AwsError, error_code
+from leads.adapters.item_values import Item
 from leads.core.errors import TryAgain
 from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope, Lead
@@ -167,8 +168,8 @@ class LedgerTable:
             self._update(key, _MARK, _KNOWN, {":true": {"BOOL": True}})
 
     def _try_to_claim(
-        self, lead: Lead, claim: Claim, until: float, condition: str, seen: ledger_item.Item
-    ) -> ledger_item.Item | Standing | None:
+        self, lead: Lead, claim: Claim, until: float, condition: str, seen: Item
+    ) -> Item | Standing | None:
         """None when the lead is ours; else the item as it stands, or why that does not matter."""
         now = self._now()
         values = {
@@ -267,7 +268,7 @@ class LedgerTable:
         }
 
 
-def _met(error: Exception) -> ledger_item.Item | Standing:
+def _met(error: Exception) -> Item | Standing:
     """What the refusal of a claim says: the item that is there, or a standing without one."""
     response: dict[str, Any] = getattr(error, "response", {})
     code = error_code(error)
@@ -285,7 +286,7 @@ def _met(error: Exception) -> ledger_item.Item | Standing:
     raise _unavailable(error) from None
 
 
-def _item(item: ledger_item.Item | None) -> ledger_item.Item | Standing:
+def _item(item: Item | None) -> Item | Standing:
     # Without an item it was removed between the two claims, which only its time to live can do: try again.
     return item or Standing(status=Status.CLAIMED)
 

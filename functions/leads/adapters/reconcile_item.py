@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from leads.adapters.item_values import Item, number, seconds, text, texts
 from leads.core.ledger import Status
 from leads.core.reconciling import RUNNING, Counts, Known, Scope, ScopeProgress
-
-Item = Mapping[str, Mapping[str, Any]]
 
 
 def known(item: Item) -> Known:
     """How a lead stands."""
     return Known(
         status=Status(text(item, "status") or Status.CLAIMED),
-        updated_at=_seconds(text(item, "updated_at")),
+        updated_at=seconds(item, "updated_at"),
         claimed_until=number(item, "claimed_until") / 1000,
     )
 
@@ -35,8 +32,8 @@ def progress(run: str, scope: Scope, item: Item) -> ScopeProgress:
         status=text(item, "status") or RUNNING,
         cursor=text(item, "cursor"),
         counts=Counts(**{name: int(count["N"]) for name, count in counts.items()}),
-        missing_ids=_texts(item, "missing_ids"),
-        trying=_texts(item, "trying"),
+        missing_ids=texts(item, "missing_ids"),
+        trying=texts(item, "trying"),
         trying_since=number(item, "trying_since") / 1000,
         failures=number(item, "failures"),
         reason=text(item, "reason"),
@@ -62,27 +59,6 @@ def values(progress: ScopeProgress) -> dict[str, Any]:
     }
 
 
-def text(item: Item, name: str) -> str:
-    """A text attribute, "" when there is none."""
-    return str(item.get(name, {}).get("S", ""))
-
-
-def number(item: Item, name: str) -> int:
-    """A whole number, 0 when there is none."""
-    return int(item.get(name, {}).get("N", 0))
-
-
 def milliseconds(seconds: float) -> str:
     """Seconds as whole milliseconds: numbers of more digits than these are refused or rounded."""
     return str(int(seconds * 1000))
-
-
-def _texts(item: Item, name: str) -> tuple[str, ...]:
-    return tuple(str(one.get("S", "")) for one in item.get(name, {}).get("L", ()))
-
-
-def _seconds(iso: str) -> float:
-    try:
-        return dt.datetime.fromisoformat(iso).timestamp()
-    except ValueError:
-        return 0.0

@@ -10,7 +10,7 @@ import msgspec
 
 from leads.adapters import reconcile_item
 from leads.adapters.aws import AwsError, error_code
-from leads.adapters.reconcile_item import Item
+from leads.adapters.item_values import Item, number, text
 from leads.core.errors import TryAgain
 from leads.core.iso_time import iso_time
 from leads.core.reconciling import RUNNING, Known, Run, Scope, ScopeProgress, Unlisted
@@ -58,12 +58,12 @@ class ReconcileLedger:
         """Remembers an order."""
         parts = [run.scopes[start : start + _SCOPES] for start in range(0, len(run.scopes), _SCOPES)] or [()]
         # The first part last: it says how many there are, so a run that was cut off here does not exist.
-        for number in reversed(range(len(parts))):
+        for place in reversed(range(len(parts))):
             item = {
-                "pk": {"S": _part_key(run.id, number)},
+                "pk": {"S": _part_key(run.id, place)},
                 "parts": {"N": str(len(parts))},
-                "scopes": {"S": msgspec.json.encode(parts[number]).decode()},
-                "unlisted": {"S": msgspec.json.encode(run.unlisted if number == 0 else ()).decode()},
+                "scopes": {"S": msgspec.json.encode(parts[place]).decode()},
+                "unlisted": {"S": msgspec.json.encode(run.unlisted if place == 0 else ()).decode()},
                 "updated_at": {"S": iso_time(self._now())},
                 "expires_at": {"N": str(int(self._now()) + KEPT_SECONDS)},
             }
@@ -77,14 +77,14 @@ class ReconcileLedger:
         first = self._read([_part_key(run, 0)]).get(_part_key(run, 0))
         if first is None:
             return None
-        keys = [_part_key(run, number) for number in range(1, reconcile_item.number(first, "parts"))]
+        keys = [_part_key(run, place) for place in range(1, number(first, "parts"))]
         items = self._read(keys)
         scopes = [
             scope
             for item in (first, *(items[key] for key in keys if key in items))
-            for scope in msgspec.json.decode(reconcile_item.text(item, "scopes"), type=list[Scope])
+            for scope in msgspec.json.decode(text(item, "scopes"), type=list[Scope])
         ]
-        unlisted = msgspec.json.decode(reconcile_item.text(first, "unlisted"), type=tuple[Unlisted, ...])
+        unlisted = msgspec.json.decode(text(first, "unlisted"), type=tuple[Unlisted, ...])
         return Run(id=run, scopes=tuple(scopes), unlisted=unlisted)
 
     def progress(self, run: str, scopes: Sequence[Scope]) -> dict[Scope, ScopeProgress]:
@@ -121,7 +121,7 @@ class ReconcileLedger:
         """Keeps how far its owner has come; False when the scope has passed to somebody else."""
         values = reconcile_item.values(progress) | {"updated_at": {"S": iso_time(self._now())}}
         item = self._update(_key(progress.run, progress.scope), values, _OURS, {}, once={})
-        return reconcile_item.text(item, "owner") == progress.owner
+        return text(item, "owner") == progress.owner
 
     def _update(
         self, key: str, values: dict[str, Any], condition: str, more: dict[str, Any], *, once: dict[str, Any]
@@ -160,7 +160,7 @@ class ReconcileLedger:
             if projection:
                 request |= {"ProjectionExpression": projection, "ExpressionAttributeNames": {"#status": "status"}}
             for item in self._batch({self._table: request}):
-                found[reconcile_item.text(item, "pk")] = item
+                found[text(item, "pk")] = item
         return found
 
     def _batch(self, request: dict[str, Any]) -> Iterator[Item]:
@@ -181,8 +181,8 @@ def _key(run: str, scope: Scope) -> str:
     return f"reconcile#{run}#{scope.source}#{scope.account}#{scope.form}"
 
 
-def _part_key(run: str, number: int) -> str:
-    return f"reconcile#{run}" + (f"#{number}" if number else "")
+def _part_key(run: str, place: int) -> str:
+    return f"reconcile#{run}" + (f"#{place}" if place else "")
 
 
 def _unavailable(code: str) -> TryAgain:

@@ -84,3 +84,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def is_final(self) -> bool:
         """Whether nothing more will happen to the lead."""
         return self.status in (Status.DELIVERED, Status.IGNORED)
+
+    def is_held(self, now: float) -> bool:
+        """Whether somebody who may still be alive is delivering the lead. now: seconds since the epoch."""
+        return self.status is Status.CLAIMED and (self.claimed_until or 0.0) > now

@@ -82,9 +82,9 @@ class Decision:
     def _copys_contact(self) -> str:
         """The contact in the route's location that the note or task belongs to, "" when it has to be found."""
         _, known = standing_at(self._ledger, self._lead.contact_key, self.route.location)
-        if known is None or known.contact_id:
-            return known.contact_id or "" if known else ""
-        if known.status in (Status.CLAIMED, Status.PARKED) and not self._lead.answers:
+        if known and known.contact_id:
+            return known.contact_id
+        if known and known.status in (Status.CLAIMED, Status.PARKED) and not self._lead.answers:
             # Who it is, nobody says but the contact's own delivery.
             detail = "the contact that it belongs to is not delivered yet"
             raise TryAgain("contact_not_delivered_yet", detail, retry_after=_A_WHILE, counts=False)

@@ -188,7 +188,7 @@ class Deliver:
     def _remove(self, lead: Lead, envelope: Envelope, outcome: Outcome, deadline: float) -> Outcome:
         """Takes back the copy of a note or task that its author has deleted. Doing this twice changes nothing."""
         copy = self._ledger.look(lead.removes)
-        if copy and copy.status is Status.CLAIMED and (copy.claimed_until or 0.0) > self._now():
+        if copy and copy.is_held(self._now()):
             raise TryAgain("claimed_elsewhere", "its copy is being written", retry_after=SHORT_DELAY, counts=False)
         removed = lead.removes.rpartition("#")[2]
         if copy and copy.contact_id:

@@ -84,7 +84,7 @@ class Mirror:
             raise
 
     def _wait_for(self, known: Standing) -> TryAgain:
-        if (known.claimed_until or 0.0) > self._now():
+        if known.is_held(self._now()):
             detail = "the contact found is itself being delivered"
             return TryAgain("claimed_elsewhere", detail, retry_after=_SOON, counts=False)
         # Whoever delivers it anew settles which of the two came first; until then it is hours rather than seconds.

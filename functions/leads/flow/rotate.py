@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ _RESERVE_SECONDS = 60.0
 _EDITS_FOLLOWED = 5
 
 
-class Rotation:
+class Rotation(ABC):
     """One step of a rotation a call; each may be repeated, after a crash too, and then does only what is missing.
 
     source: whose tokens they are, for the metrics. tokens: the TokenEndpoint that a subclass names.
@@ -78,17 +79,17 @@ class Rotation:
             self._versions.put(secret, version_id=own, label=PENDING)
         return findings
 
+    @abstractmethod
     def _refreshed(self, newest: Secret, pending: Secret | None, until: float) -> tuple[Secret, list[Finding]]:
         """The value with new tokens for those that are due, and what went wrong."""
-        raise NotImplementedError
 
     def _test(self, _token: str, _until: float) -> list[Finding]:
         """Try the new tokens out."""
         return []
 
+    @abstractmethod
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         """`newest` with everything that refreshing has brought to it."""
-        raise NotImplementedError
 
     def _finish(self, _token: str, _until: float) -> list[Finding]:
         """Make the new value AWSCURRENT, or, when somebody has stored another meanwhile, that one with the new tokens.

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -29,7 +30,7 @@ F = TypeVar("F", bound=Fault)
 A = TypeVar("A", bound=Api)
 
 
-class SandboxService(Generic[A, F]):
+class SandboxService(ABC, Generic[A, F]):
     """A vendor's API on a port of its own, with another side below /_sandbox (`orders`).
 
     `seed` makes faults that strike at random strike alike.
@@ -97,20 +98,21 @@ class SandboxService(Generic[A, F]):
         self.clear_faults()
         self.clear_requests()
 
+    @abstractmethod
     def _fault_from(self, order: Mapping[str, Any]) -> F:
-        raise NotImplementedError
+        """The fault that an order describes; ValueError for one that makes no sense."""
 
+    @abstractmethod
     def _fits(self, fault: F, call: Call) -> bool:
         """Whether a fault, chance aside, is meant for the call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _failure(self, fault: F, call: Call) -> Answer:
         """What a struck call gets instead of the real answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _shown(self, call: Call) -> dict[str, Any]:
         """The call as it is remembered, with nothing in it that opens an account."""
-        raise NotImplementedError
 
     def _answered(self, call: Call, answer: Answer, *, is_fault: bool) -> None:
         """Told of every answer of the API's side; is_fault: it is not the API's own."""
