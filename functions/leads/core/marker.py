@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from leads.core.note import MARKER
@@ -36,11 +35,19 @@ def plain(body: Any) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
-def _lines(body: Any) -> Iterator[str]:
-    """The lines of a text, as it is and as a person reads it. All of them: people write below what we have written."""
-    if isinstance(body, str):
-        for written in (body, _without_tags(body)):
-            yield from (" ".join(line.split()) for line in written.splitlines())
+def _lines(body: Any) -> list[str]:
+    """The lines of a text as a person reads it. All of them: people write below what we have written.
+
+    A text with a marker as we write it is no HTML yet, so that what looks like a tag in it was typed.
+    """
+    if not isinstance(body, str):
+        return []
+    lines = _clean(body)
+    return lines if any(map(_OURS.fullmatch, lines)) else _clean(_without_tags(body))
+
+
+def _clean(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
 
 
 def _without_tags(written: str) -> str:

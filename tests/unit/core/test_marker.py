@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from leads.core.marker import is_marked, is_of, plain
@@ -16,6 +16,8 @@ class TestIsMarked:
         """Around any text and for any lead."""
         assert is_marked(with_marker(text, f"leadconnector/{lead_id}"))
 
+    @example(end="\n", text="<A")
+    @example(end="<br>", text="x")
     @given(end=st.sampled_from(["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028"]), text=st.text(max_size=9))
     def test_what_a_person_typed_is_not(self, end: str, text: str) -> None:
         """However the line ends before it: it is quoted, and no other lead's note."""
