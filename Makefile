@@ -8,7 +8,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help run test test-target check static bench bench-drain preview build deploy redrive clean setup setup-dev setup-sam setup-ministack python
+.PHONY: help run test test-target check static bench bench-drain preview build deploy redrive clean setup setup-dev setup-sam setup-ministack browser python
 
 # uv and SAM keep caches in the home directory; a machine without one gets them here.
 ifeq ($(strip $(HOME)),)
@@ -27,7 +27,7 @@ SAM := .tools/sam/bin/sam
 # An installation is stamped by what was asked for, so that a changed requirements file is installed anew.
 python_version := $(shell $(PYTHON) -VV 2>/dev/null)
 stamp = .installed-$(shell (cat $(1); echo "$(python_version)") | cksum | cut -d' ' -f1)
-DEV_STAMP := .venv/$(call stamp,requirements.txt functions/requirements.txt)
+DEV_STAMP := .venv/$(call stamp,requirements.txt functions/requirements.txt infra/requirements-cli.txt pyproject.toml)
 SAM_STAMP := .tools/sam/$(call stamp,infra/requirements-sam.txt)
 MINISTACK_STAMP := .tools/ministack/$(call stamp,infra/requirements-ministack.txt)
 
@@ -50,8 +50,8 @@ run: setup ## Deploy into an emulated AWS on this machine, send one lead of each
 	exec $(DEV)/python -m infra.local
 
 # What check does comes first, then the rest of the tests: all in one run, so that its last line counts every test once.
-test: static setup-ministack ## Every test that needs no cloud account
-	$(DEV)/python -m pytest tests/unit tests/infra tests/integration tests/contract tests/e2e
+test: static setup-ministack browser ## Every test that needs no cloud account
+	$(DEV)/python -m pytest --numprocesses 2 --dist loadgroup tests/unit tests/infra tests/integration tests/contract tests/e2e
 
 # Both at once: the linters leave one core idle most of the time.
 check: setup-dev setup-sam ## Format, lint, types, template, routes, unit and infra tests
@@ -79,7 +79,7 @@ test-target: setup-dev ## Unit and integration tests on the Python that AWS runs
 	  "$$python" -c '' 2>/dev/null || continue; \
 	  [ -x .tools/python$(PY)/bin/pytest ] || { "$$python" -m venv .tools/python$(PY); \
 	    $(UV) pip install --quiet --python .tools/python$(PY)/bin/python -r requirements.txt; }; \
-	  exec .tools/python$(PY)/bin/python -m pytest tests/unit tests/integration tests/contract; \
+	  exec .tools/python$(PY)/bin/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/integration tests/contract; \
 	done; \
 	echo "No Python $(PY) on this machine: nothing tested on it." >&2
 
@@ -122,6 +122,14 @@ setup: setup-dev setup-sam setup-ministack ## Install everything now
 setup-dev: $(DEV_STAMP)
 setup-sam: $(SAM_STAMP)
 setup-ministack: $(MINISTACK_STAMP)
+
+# Root can install it; to anybody else is said what is missing, and the browser's tests are skipped.
+browser:
+	command -v chromium >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium for the console's tests (once, about a minute) …" \
+	    && apt-get update -qq >.tools/chromium.log 2>&1 \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >>.tools/chromium.log 2>&1; } \
+	  || echo "There is no chromium: the console's browser tests are skipped. Install your system's package of that name." >&2
 
 python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

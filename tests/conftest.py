@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from infra.local.sandbox import recording
+from tests.contract import traffic
 
 # For `make check`, which is run after every change; `make test` tries four times as many.
 settings.register_profile("check", max_examples=25)
@@ -19,8 +21,11 @@ LAST = "test_recorded_traffic.py"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One file for this run, or for this worker of it; also the programs that tests start write to it."""
+    """One file for this run and all its workers; also the programs that tests start write to it."""
     config.addinivalue_line("markers", "unrecorded: what a sandbox is asked here is not what the app asks")
+    if _is_worker(config):
+        config.stash[RECORDED] = Path(os.environ[recording.VARIABLE])
+        return
     handle, path = tempfile.mkstemp(prefix="contacts-traffic-", suffix=".jsonl")
     os.close(handle)
     config.stash[RECORDED] = Path(path)
@@ -29,8 +34,24 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Nothing is left behind."""
-    os.environ.pop(recording.VARIABLE, None)
-    config.stash[RECORDED].unlink(missing_ok=True)
+    if not _is_worker(config):
+        os.environ.pop(recording.VARIABLE, None)
+        config.stash[RECORDED].unlink(missing_ok=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where workers share the tests, none of them knows when the others are done: here is all of the traffic."""
+    if session.config.pluginmanager.hasplugin("dsession") and (
+        found := traffic.record_violations(session.config.stash[RECORDED])
+    ):
+        print(
+            "\nWhat the app asked the Contacts sandboxes is not as the vendor's files say:\n" + found, file=sys.stderr
+        )
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,18 @@ def template_of(method: str, path: str) -> str:
 def _paths(path: str) -> Iterator[tuple[str, Any]]:
     if (SPECS / f"{file_of(path)}.json").exists():
         yield from spec(file_of(path))["paths"].items()
+
+
+def record_violations(record: Path) -> str:
+    """What is wrong in a record of requests and answers, a line each; "" when nothing is, or nothing is known."""
+    if not (SPECS / "contacts.json").exists():
+        return ""
+    found: Counter[str] = Counter()
+    for line in map(json.loads, record.read_text("utf-8").splitlines()):
+        found.update(request_violations(line))
+        if not line["is_fault"] and line["status"] is not None:
+            found.update(answer_violations(line))
+    return "\n".join(f"{number} × {text}" for text, number in found.most_common(40))
 
 
 def request_violations(line: Mapping[str, Any]) -> Iterator[str]:

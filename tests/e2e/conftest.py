@@ -26,7 +26,23 @@ FORM = pinterest_sender.FORM
 RETRY_WAITS = "1,2,2,4,8,16,20"
 VISIBLE_AGAIN = "60"  # seconds
 
+# Where two workers share the tests, each has half of these modules, with stacks of its own.
+HALVES = {
+    "test_crash_matrix": "first", "test_facebook": "first", "test_mirrored_locations": "first",
+    "test_reconcile": "first",
+    "test_console": "second", "test_fairness": "second", "test_first_hour": "second", "test_main_road": "second",
+    "test_random_faults": "second", "test_rotation": "second",
+}  # fmt: skip
+
 T = TypeVar("T")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps each half of the e2e modules together."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group(f"e2e {HALVES[item.path.stem]} half"))
 
 
 class Crm:

@@ -1,0 +1,1 @@
+"""The commands, a module for each group: what they take, and how their results are shown."""
