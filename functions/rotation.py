@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from leads import wiring
+from leads.adapters.telemetry import BY_ENDING
 from leads.core.errors import LeadError, Misconfigured, fault_of
 from leads.flow.rotate import Rotation
 
@@ -40,7 +41,9 @@ def handler(event: dict[str, Any], context: Any, app: Rotation | None = None) ->
         raise RotationFailed(step) from None
     for finding in findings:
         facts = {"step": step, "about": finding.about, "reason": finding.reason, "detail": finding.detail}
-        if finding.is_failure:
+        if metric := BY_ENDING.get(finding.reason):
+            telemetry.problem("ends soon", source, metric, **facts)
+        elif finding.is_failure:
             telemetry.problem("token not refreshed", source, "TokenRefreshFailed", **facts)
         else:
             telemetry.notice("token not refreshed yet", **facts)

@@ -44,7 +44,7 @@ def _report(receipt: Receipt) -> None:
     if receipt.answer.status >= 500:
         telemetry.problem("request failed", receipt.source, "WebhooksFailed", **facts)
     elif receipt.reason:
-        telemetry.notice("request answered", **facts)
+        telemetry.notice("request answered", source=receipt.source, **facts)
 
 
 wiring.warm_up(application, lambda: wiring.telemetry("webhook"))

@@ -32,7 +32,7 @@ ENTRIES = {
 }
 # What AWS has and the emulated one does not; a template with one of these is refused there as a whole. Its own
 # RotateSecret calls no function: here, a rotation is whoever calls the rotation function with its four steps.
-NOT_EMULATED = ("AWS::SecretsManager::RotationSchedule",)
+NOT_EMULATED = ("AWS::Logs::QueryDefinition", "AWS::SecretsManager::RotationSchedule")
 
 
 def check_tools() -> None:
@@ -133,11 +133,16 @@ def stack_outputs(endpoint: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
-def fill_secrets(endpoint: str, outputs: dict[str, str], accounts: VendorAccounts) -> str:
-    """Store fresh keys and tokens as a user would; returns the webhook token the template made."""
+def fill_secrets(endpoint: str, outputs: dict[str, str], accounts: VendorAccounts) -> None:
+    """Store fresh keys and tokens as a user would."""
     client = aws_client("secretsmanager", endpoint)
     for output, value in accounts.secrets().items():
         client.put_secret_value(SecretId=outputs[output], SecretString=json.dumps(value))
+
+
+def webhook_token(endpoint: str, outputs: dict[str, str]) -> str:
+    """What the template made."""
+    client = aws_client("secretsmanager", endpoint)
     text = client.get_secret_value(SecretId=outputs["WebhookTokenSecretArn"])["SecretString"]
     return str(json.loads(text)["token"])
 

@@ -5,12 +5,18 @@ import re
 import pytest
 
 from leads.adapters.telemetry import ALARMED, ALL, NAMESPACE
+from leads.core import retry_policy
+from leads.sources import REGISTRY
 from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template
 
 QUEUES = properties("AWS::SQS::Queue")
 # A message of this one is no lead: what it would find, the next schedule finds.
 LEAD_QUEUES = [name for name in QUEUES if name != "ReconcileQueue"]
 FUNCTIONS = properties("AWS::Serverless::Function")
+ALARMS = properties("AWS::CloudWatch::Alarm")
+SPEAKERS = ("Pinterest", "Facebook", "LeadConnector")
+SILENCES = [f"{who}SilenceAlarm" for who in SPEAKERS]
+HOURS = template()["Mappings"]["Hours"]
 # Called by its alias, which is a snapshot: a lead waits for these.
 SNAPSHOTS = [name for name in FUNCTIONS if name not in ("RotationFunction", "ReconcileFunction")]
 DEFAULTS = {
@@ -28,12 +34,16 @@ DEFAULTS = {
     "CustomFieldValueKey": "field_value",
     "ReconcileSchedule": "rate(1 day)",
     "ReconcileDays": 2,
+    "ParkedLeadHours": 6,
+    "PinterestSilenceHours": 0,
+    "FacebookSilenceHours": 0,
+    "LeadConnectorSilenceHours": 0,
 }
 OUTPUTS = {
     *("WebhookBaseUrl", "WebhookTokenSecretArn", "PinterestKeysSecretArn", "ContactsSecretArn"),
     *("FailedLeadsQueueUrl", "DeadLetterQueueUrl", "LedgerTableName", "WebhookFunctionName", "RetryFunctionName"),
     *("RotationFunctionName", "ReconcileFunctionName", "ReconcileQueueUrl"),
-    *("PinterestAppSecretArn", "FacebookSecretArn", "LeadConnectorSecretArn"),
+    *("PinterestAppSecretArn", "FacebookSecretArn", "LeadConnectorSecretArn", "DashboardUrl"),
 }
 
 
@@ -231,19 +241,70 @@ def test_the_alarm_on_refused_access_names_every_meaning(meaning):
     assert f"contacts_api_unauthorized_{meaning}" in alarm["AlarmDescription"]
 
 
-@pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
+@pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_on_a_metric_of_ours_sees_all_sources(name):
-    """The metric is counted for all sources together besides."""
-    alarm = properties("AWS::CloudWatch::Alarm")[name]
-    if alarm["Namespace"] == NAMESPACE:
+    """The metric is counted for all sources together besides; only silence is one source's own."""
+    alarm = ALARMS[name]
+    if alarm["Namespace"] == NAMESPACE and name not in SILENCES:
         assert alarm["MetricName"] in ALARMED
         assert alarm["Dimensions"] == [{"Name": "source", "Value": ALL}]
 
 
-@pytest.mark.parametrize("name", resources("AWS::CloudWatch::Alarm"))
-def test_the_description_of_an_alarm_fits(name):
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_is_told_to_whoever_listens(name):
+    """One topic for all."""
+    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_looks_no_further_back_than_cloudwatch_does(name):
+    """Seven days with periods of an hour or more, one day with shorter ones."""
+    alarm = ALARMS[name]
+    periods = alarm["EvaluationPeriods"]
+    if isinstance(periods, dict):
+        parameter = template()["Parameters"].get(periods.get("Ref"))
+        periods = parameter["MaxValue"] if parameter else max(each["Quarters"] for each in HOURS.values())
+    assert alarm["Period"] * periods <= (7 * 86400 if alarm["Period"] >= 3600 else 86400)
+
+
+def test_hours_are_as_many_seconds_and_quarters_of_an_hour():
+    """For every value that the parameter takes."""
+    allowed = template()["Parameters"]["ParkedLeadHours"]["AllowedValues"]
+    assert {str(hours): {"Seconds": hours * 3600, "Quarters": hours * 4} for hours in allowed} == HOURS
+
+
+@pytest.mark.parametrize(("name", "source"), [(f"{who}SilenceAlarm", who.lower()) for who in SPEAKERS])
+def test_silence_is_an_alarm_of_each_source_where_it_is_asked_for(name, source):
+    """Nothing said is what it listens for, and zero hours are none."""
+    alarm = ALARMS[name]
+    hours = name.removesuffix("Alarm") + "Hours"
+    assert source in REGISTRY
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("LeadsReceived", "breaching")
+    assert alarm["Dimensions"] == [{"Name": "source", "Value": source}]
+    assert alarm["EvaluationPeriods"] == {"Ref": hours}
+    condition = resources("AWS::CloudWatch::Alarm")[name]["Condition"]
+    asked = template()["Conditions"][condition]["Not"][0]["Equals"]
+    assert asked == [{"Ref": hours}, 0]
+
+
+def test_every_source_may_be_listened_to():
+    """A source has its alarm."""
+    assert {who.lower() for who in SPEAKERS} == set(REGISTRY)
+
+
+def test_a_parked_lead_is_over_age_until_none_was_met_for_the_longest_wait():
+    """Between two attempts there is no measure, and no news is then not good news."""
+    alarm = ALARMS["ParkedLeadAgeAlarm"]
+    assert alarm["DatapointsToAlarm"] == 1
+    assert alarm["EvaluationPeriods"] * alarm["Period"] >= retry_policy.LONGEST_HOLD
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_the_description_of_an_alarm_fits_and_leads_to_the_runbook(name):
     """CloudWatch takes 1024 characters."""
-    assert 0 < len(properties("AWS::CloudWatch::Alarm")[name]["AlarmDescription"]) <= 1024
+    description = ALARMS[name]["AlarmDescription"]
+    assert len(description) <= 1024
+    assert description.endswith(f" RUNBOOK.md#{name.lower()}")
 
 
 def test_the_access_log_holds_no_path_and_no_body():
@@ -307,4 +368,4 @@ def test_git_ignores_what_the_commands_make(path):
 def test_every_package_is_pinned(name):
     """The same versions on every machine."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    assert not [line for line in lines if line and not line.startswith("-r ") and "==" not in line]
+    assert not [line for line in lines if line and not line.startswith(("-r ", "-e ")) and "==" not in line]

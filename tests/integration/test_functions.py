@@ -387,19 +387,21 @@ def test_metrics_carry_the_documented_names_and_one_dimension(app: App, capsys: 
     """EMF lines in the namespace LeadRelay, by source; a route's are told apart for whoever searches the log."""
     app.post(leads_made.body(leads_made.lead(created_at="1"), leads_made.lead(key=b"w" * 32), 42))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
-    counted: dict[str, float] = {}
+    counted: dict[str, dict[str, float]] = {"pinterest": {}, "all": {}}
     for line in lines:
         [declared] = line["_aws"]["CloudWatchMetrics"]
         assert (declared["Namespace"], declared["Dimensions"]) == ("LeadRelay", [["source"]])
-        assert line["source"] == "pinterest"
+        of_source = counted[line["source"]]
         for metric in declared["Metrics"]:
-            counted[metric["Name"]] = counted.get(metric["Name"], 0) + sum(line[metric["Name"]])
+            of_source[metric["Name"]] = of_source.get(metric["Name"], 0) + sum(line[metric["Name"]])
     [routed] = [line for line in lines if "route" in line]
     assert (routed["route"], routed["LeadsDelivered"]) == ("All leads", [1.0])
-    assert counted == {
+    assert counted["pinterest"] == {
         "LeadsReceived": 2,
         "LeadsDelivered": 1,
         "LeadsParked": 1,
         "DecryptFailures": 1,
         "WebhooksRejected": 1,
     }
+    # What an alarm looks at is counted once more.
+    assert counted["all"] == {"DecryptFailures": 1}

@@ -125,6 +125,31 @@ def test_the_log_names_the_location_and_no_token(
     assert stored(aws)["locations"]["loc2"] != secret["locations"]["loc2"]
 
 
+def test_what_ends_soon_is_counted_once_a_rotation_and_is_no_failure(
+    aws: AwsAccount, crm: ContactsSandbox, versions: SecretVersions, capsys: pytest.CaptureFixture[str], app: Rotate
+) -> None:
+    """A token that nothing renews, and the version of Graph; each has its metric, for its alarm too."""
+    tokens = OAuth(HttpClient("contacts_api", now=time.time), crm.url, now=time.time)
+    graph = "https://graph.facebook.com/v20.0"
+    app = Rotate(versions=versions, tokens=tokens, now=time.time, sleep=lambda _: None, graph_api_url=graph)
+    secret = {"locations": {"mine": {"token": "pit-test", "expires_at": time.time() + 86_400}}}
+    aws.secrets.put_secret_value(SecretId="contacts", SecretString=json.dumps(secret))
+    rotate(app)
+    written = capsys.readouterr().out
+    lines = [json.loads(line) for line in written.splitlines()]
+    for metric in ("TokenExpiryNear", "GraphVersionExpiryNear"):
+        counted = {line["source"]: line[metric] for line in lines if metric in line}
+        assert counted == {"contacts_api": [1.0], "all": [1.0]}
+    told = [(line["message"], line["about"], line["reason"]) for line in lines if "about" in line]
+    assert told == [
+        ("ends soon", "location mine", "token_ends_soon"),
+        ("ends soon", "Graph v20.0", "graph_version_ends_soon"),
+    ]
+    assert not [line for line in lines if "TokenRefreshFailed" in line]
+    assert "pit-test" not in written
+    assert stored(aws) == secret
+
+
 def test_a_step_that_fails_as_a_whole_is_repeated_by_secrets_manager(
     aws: AwsAccount, app: Rotate, capsys: pytest.CaptureFixture[str]
 ) -> None:

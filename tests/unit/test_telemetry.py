@@ -1,18 +1,28 @@
-"""Which metrics an outcome counts in."""
+"""What an outcome is told as, and which metrics it counts in."""
 
+import itertools
 import json
+from typing import Any
 
 import pytest
 
 from leads.adapters.telemetry import Telemetry
 from leads.core.outcome import Outcome
 
+numbers = itertools.count()
+
+
+def lines_of(capsys: pytest.CaptureFixture[str], *outcomes: Outcome) -> list[dict[str, Any]]:
+    """What is written of leads."""
+    # A logger keeps the output stream it was made with, and capsys gives each test another.
+    Telemetry(f"test-{next(numbers)}", "INFO").leads(outcomes, received=False)
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
 
 def counted(capsys: pytest.CaptureFixture[str], reason: str) -> dict[str, set[str]]:
     """Source → the metrics of one lead that was parked for this reason."""
     outcome = Outcome(source="facebook", account="1", lead_id="2", status="parked", reason=reason)
-    Telemetry(f"test-{reason}", "INFO").leads([outcome], received=False)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    lines = [line for line in lines_of(capsys, outcome) if "_aws" in line]
     return {
         line["source"]: {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} for line in lines
     }
@@ -30,3 +40,39 @@ def test_a_page_without_a_token_is_a_fault_of_the_configuration(capsys: pytest.C
     assert counted(capsys, "graph_token_missing") == {
         "facebook": {"LeadsParked", "GraphApiErrors", "ConfigurationFaults"}, "all": {"ConfigurationFaults"},
     }  # fmt: skip
+
+
+def test_a_lead_that_no_key_opens_is_an_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody has to store the key."""
+    assert counted(capsys, "cannot_decrypt")["all"] == {"DecryptFailures"}
+
+
+def waiting(status: str, age: int | None, source: str = "facebook") -> Outcome:
+    return Outcome(source=source, account="1", lead_id="2", status=status, reason="x", age=age)
+
+
+def test_the_oldest_lead_that_goes_on_waiting_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """In seconds, by source and for all of them; what has ended, or never waited, is none of these."""
+    ended = [waiting(status, 9000) for status in ("delivered", "duplicate", "undeliverable")]
+    others = [waiting("parked", None), waiting("requeued", 20, "pinterest")]
+    lines = lines_of(capsys, waiting("held", 70), waiting("requeued", 4000), waiting("held", 0), *ended, *others)
+    ages = [(line["source"], line["ParkedLeadAge"]) for line in lines if "ParkedLeadAge" in line]
+    assert sorted(ages) == [("all", [20.0]), ("all", [4000.0]), ("facebook", [4000.0]), ("pinterest", [20.0])]
+    units = {
+        metric["Unit"]
+        for line in lines
+        for embedded in line.get("_aws", {}).get("CloudWatchMetrics", ())
+        for metric in embedded["Metrics"]
+        if metric["Name"] == "ParkedLeadAge"
+    }
+    assert units == {"Seconds"}
+
+
+def test_a_line_says_what_is_known_and_a_zero_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is empty is left out."""
+    outcome = Outcome(
+        source="facebook", account="1", lead_id="2", status="held", reason="x", attempt=2, duration=0.0, wait=0, age=0,
+    )  # fmt: skip
+    [line] = [line for line in lines_of(capsys, outcome) if "lead_id" in line]
+    assert (line["attempt"], line["duration"], line["wait"], line["age"]) == (2, 0.0, 0, 0)
+    assert not {"contact_id", "detail", "remarks", "is_test", "misconfigured", "latency", "counts"} & set(line)

@@ -44,6 +44,12 @@ _BY_REASON = (
     ("ledger_unavailable", "LedgerErrors"),
     ("unexpected_error", "UnexpectedErrors"),
 )
+# What a rotation finds to end soon (the reasons of `core.endings`) → its metric.
+BY_ENDING = {
+    "token_ends_soon": "TokenExpiryNear",
+    "refresh_token_ends_soon": "TokenExpiryNear",
+    "graph_version_ends_soon": "GraphVersionExpiryNear",
+}
 # A report line's count → its metric.
 _BY_COUNT = (("platform", "LeadsOnPlatform"), ("fetched", "LeadsFetched"), ("missing", "LeadsMissing"))
 # What an alarm looks at is counted once more for all sources together: an alarm has one metric.
@@ -51,17 +57,24 @@ ALARMED = frozenset(
     {
         "ConfigurationFaults",
         "ContactsApiForbidden",
+        "ContactsApiThrottled",
         "ContactsApiUnauthorized",
+        "DecryptFailures",
         "GraphTokenRefused",
+        "GraphVersionExpiryNear",
         "LeadsMissing",
+        "ParkedLeadAge",
         "ReconcileFailed",
+        "TokenExpiryNear",
         "TokenRefreshFailed",
         "WebhooksFailed",
     }
 )
 ALL = "all"
 _QUIET = ("delivered", "duplicate", "ignored", "requeued")
-_UNSAID: tuple[object, ...] = (None, "", False, ())
+# Seconds since they came, of leads that go on waiting; of those told together, the oldest counts.
+PARKED_LEAD_AGE = "ParkedLeadAge"
+_WAITING = ("held", "requeued")
 
 
 class Telemetry:
@@ -123,7 +136,7 @@ class Telemetry:
         facts = {
             name: value
             for name in outcome.__struct_fields__
-            if (value := getattr(outcome, name)) not in _UNSAID and name != "counts"
+            if _is_said(value := getattr(outcome, name)) and name != "counts"
         }
         if outcome.misconfigured or outcome.reason == "unexpected_error" or outcome.status == "refused":
             write = self._logger.error
@@ -147,9 +160,16 @@ class Telemetry:
             if name == "DeliveryLatency":
                 for value in values:
                     self._metrics.add_metric(name, MetricUnit.Milliseconds, value)
+            elif name == PARKED_LEAD_AGE:
+                self._metrics.add_metric(name, MetricUnit.Seconds, max(values))
             else:
                 self._metrics.add_metric(name, MetricUnit.Count, sum(values))
         self._metrics.flush_metrics()
+
+
+def _is_said(value: object) -> bool:
+    """Whether a line is the better for it; a zero is, as it is a measure."""
+    return value is not None and value is not False and value != "" and value != ()
 
 
 def _json(line: dict[str, Any]) -> str:
@@ -169,3 +189,5 @@ def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
         yield "ContactRemarks", len(outcome.remarks)
     if outcome.latency is not None:
         yield "DeliveryLatency", outcome.latency * 1000
+    if outcome.age is not None and outcome.status in _WAITING:
+        yield PARKED_LEAD_AGE, outcome.age

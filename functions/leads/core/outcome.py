@@ -18,6 +18,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     route: the name of the route that took the lead; remarks: what the CRM did not take as it was sent, in sentences
         that name fields and never a person's data.
     latency: seconds from the person's submission to the written contact.
+    attempt: which attempt at the lead this is, the webhook's own being the first; duration: seconds it took.
+    age: seconds since the lead first reached us, for one that came from the queue.
+    trace_id: the CRM's, or the platform's, own id of the call that decided. X-Ray's is another, and the logger adds it.
     """
 
     source: str
@@ -39,6 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
     wait: int | None = None
     latency: float | None = None
+    duration: float | None = None
+    age: int | None = None
     misconfigured: bool = False
     repeated: bool = False
 

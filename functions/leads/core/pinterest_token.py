@@ -41,7 +41,12 @@ def merged(newest: Secret, journal: Journal) -> Secret:
     if not is_behind:
         return newest
     ends = zulu_time(int(grant.expires_at), "seconds")
-    return {**newest, "refresh_token": grant.refresh_token, "access_token": grant.access_token, "expires_at": ends}
+    renewed = {**newest, "refresh_token": grant.refresh_token, "access_token": grant.access_token, "expires_at": ends}
+    if grant.refresh_expires_at:
+        renewed["refresh_token_expires_at"] = zulu_time(int(grant.refresh_expires_at), "seconds")
+    elif newest["refresh_token"] != grant.refresh_token:
+        renewed.pop("refresh_token_expires_at", None)  # it was its predecessor's
+    return renewed
 
 
 def about(journal: Journal, secret: Mapping[str, Any]) -> Journal:

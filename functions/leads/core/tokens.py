@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from leads.core.iso_time import zulu_time
+from leads.core.iso_time import epoch_of, zulu_time
 
 # An access token lives a day, and the rotation looks every four hours: three looks before one expires.
 # https://github.com/GoHighLevel/highlevel-api-docs, docs/oauth/Authorization.md
@@ -38,7 +37,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
-    """What the token endpoint gave. expires_at: epoch seconds.
+    """What the token endpoint gave. expires_at, refresh_expires_at: epoch seconds, the latter 0 when it is not told.
 
     refresh_token: "" when it gave none. company_id: set when the access token is a company's, not a location's.
     """
@@ -46,6 +45,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str
     expires_at: float
     refresh_token: str = ""
+    refresh_expires_at: float = 0.0
     company_id: str = ""
 
 
@@ -58,6 +58,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str
     access_token: str
     expires_at: float
+    refresh_expires_at: float = 0.0
     company_id: str = ""
     spent: tuple[str, ...] = ()
 
@@ -82,11 +83,13 @@ class Journal(msgspec.Struct, frozen=True):
         """The journal once `refresh_token` was used up for `tokens`."""
         line = self.grant_of(refresh_token)
         successor = tokens.refresh_token or refresh_token
+        known_end = line.refresh_expires_at if line and successor == refresh_token else 0.0
         spent = [*(line.spent if line else ()), *([fingerprint(refresh_token)] if successor != refresh_token else [])]
         grant = Grant(
             refresh_token=successor,
             access_token=tokens.access_token,
             expires_at=tokens.expires_at,
+            refresh_expires_at=tokens.refresh_expires_at or known_end,
             company_id=tokens.company_id,
             spent=tuple(dict.fromkeys(spent))[-_SPENT_KEPT:],
         )
@@ -145,17 +148,7 @@ def expiry(entry: Mapping[str, Any]) -> float:
 
     `expires_at` may be ISO 8601 (UTC unless it says otherwise) or epoch seconds.
     """
-    value = entry.get("expires_at")
-    if not _text(entry, "access_token") or isinstance(value, bool):
-        return 0.0
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        moment = dt.datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        text = str(value).strip()
-        return float(text) if text.isascii() and text.isdecimal() else 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    return epoch_of(entry.get("expires_at")) if _text(entry, "access_token") else 0.0
 
 
 def is_due(entry: Mapping[str, Any], now: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -33,7 +34,10 @@ class FailedLeadsQueue(Protocol):
 
 
 class Accept:
-    """Deliver side by side until the deadline, park the rest. `waits`: seconds before each next attempt."""
+    """Deliver side by side until the deadline, park the rest. `waits`: seconds before each next attempt.
+
+    clock: seconds of any beginning, to tell how long an attempt took.
+    """
 
     def __init__(
         self,
@@ -42,11 +46,13 @@ class Accept:
         queue: FailedLeadsQueue,
         waits: Sequence[float],
         chance: Callable[[], float],
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._deliver = deliver
         self._queue = queue
         self._waits = waits
         self._chance = chance
+        self._clock = clock
 
     def __call__(self, envelopes: Sequence[Envelope], *, deadline: float, alive_until: float) -> list[Outcome]:
         """What became of each lead, in their order; `refused` is one that was neither delivered nor parked.
@@ -56,7 +62,9 @@ class Accept:
         """
 
         def attempt(envelope: Envelope) -> Outcome:
-            return self._deliver.attempt(envelope, deadline=deadline, alive_until=alive_until)
+            started = self._clock()
+            outcome = self._deliver.attempt(envelope, deadline=deadline, alive_until=alive_until)
+            return msgspec.structs.replace(outcome, attempt=1, duration=round(self._clock() - started, 3))
 
         return self._park(envelopes, side_by_side(attempt, envelopes, at_once=POOL))
 

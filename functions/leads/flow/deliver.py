@@ -13,7 +13,7 @@ from leads.core.lead import Envelope, Lead
 from leads.core.ledger import Claim, Progress, Standing, State, Status
 from leads.core.outcome import Outcome
 from leads.core.routes import RouteTable
-from leads.flow.decide import Admission, Decision, first_seen
+from leads.flow.decide import Admission, Decision, Erasures, first_seen
 from leads.flow.mirror import Mirror, standing_at
 from leads.flow.steps import Steps
 
@@ -68,7 +68,7 @@ class Ledger(Protocol):
 
 
 class Deliver:
-    """One attempt at one lead, from sealed envelope to recorded outcome."""
+    """One attempt at one lead, from sealed envelope to recorded outcome. `erasures`: None knows of nobody erased."""
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Deliver:
         admission: Admission,
         routes: Callable[[], RouteTable],
         now: Callable[[], float],
+        erasures: Erasures | None = None,
     ) -> None:
         self._sources = sources
         self._ledger = ledger
@@ -86,6 +87,7 @@ class Deliver:
         self._admission = admission
         self._routes = routes
         self._now = now
+        self._erasures = erasures
 
     def attempt(
         self,
@@ -182,6 +184,7 @@ class Deliver:
             received_at=first_seen(envelope, now=self._now),
             ledger=self._ledger,
             admission=self._admission,
+            erasures=self._erasures,
             now=self._now(),
         )
 

@@ -60,7 +60,10 @@ class TokenEndpoint(Protocol):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What went wrong with one entry (`location <id>`); `is_failure` is False where the next rotation is in time."""
+    """What went wrong with one entry (`location <id>`), or ends soon (the reasons of `core.endings`).
+
+    is_failure: False where the next rotation is in time.
+    """
 
     about: str
     reason: str

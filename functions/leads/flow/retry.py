@@ -13,6 +13,7 @@ from leads.core.lead import Envelope
 from leads.core.ledger import Status
 from leads.core.outcome import Outcome
 from leads.core.parked_lead import Parking
+from leads.flow.decide import first_seen
 from leads.flow.deliver import SHORT_DELAY, Deliver
 from leads.flow.side_by_side import side_by_side
 
@@ -126,8 +127,15 @@ class Retry:
                 reason=error.reason, detail=error.detail, attempt=message.receives, repeated=message.receives > 1,
             )  # fmt: skip
             return _Tried(outcome)
+        started = self._now()
         outcome = self._attempt(envelope, message, end)
-        outcome = msgspec.structs.replace(outcome, attempt=message.number)
+        ended = self._now()
+        outcome = msgspec.structs.replace(
+            outcome,
+            attempt=message.number,
+            duration=round(ended - started, 3),
+            age=round(ended - first_seen(envelope, now=self._now)),
+        )
         return _Tried(outcome) if outcome.is_final else self._put_back(envelope, message, outcome)
 
     def _open(self, body: str) -> Envelope:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from leads.core import endings
+from leads.core.endings import Ending
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
 from leads.core.tokens import Journal, Secret, entries, entry_at, journal_of, merged
 from leads.flow.refresh_tokens import (
@@ -28,7 +30,8 @@ _EDITS_FOLLOWED = 5
 class Rotation(ABC):
     """One step of a rotation a call; each may be repeated, after a crash too, and then does only what is missing.
 
-    source: whose tokens they are, for the metrics. tokens: the TokenEndpoint that a subclass names.
+    source: whose tokens they are, for the metrics. tokens: the TokenEndpoint that a subclass names. graph_api_url:
+    Facebook's address, the end of whose version is told besides; "" tells nothing.
     """
 
     source = ""
@@ -41,12 +44,14 @@ class Rotation(ABC):
         now: Callable[[], float],
         sleep: Callable[[float], None],
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        graph_api_url: str = "",
     ) -> None:
         self._versions = versions
         self._tokens = tokens
         self._now = now
         self._sleep = sleep
         self._new_id = new_id
+        self._graph_api_url = graph_api_url
         self._steps: Mapping[str, Callable[[str, float], list[Finding]]] = {
             "createSecret": self._create,
             # Whoever gave the tokens knows them before we do.
@@ -56,7 +61,8 @@ class Rotation(ABC):
         }
 
     def __call__(self, step: str, token: str, *, remaining: float) -> list[Finding]:
-        """What went wrong with single entries in this step; the others are not held up by it.
+        """What went wrong with single entries in this step, which holds up none of the others, and at the end of a
+        rotation what ends soon.
 
         `token` is the rotation's ClientRequestToken, `remaining` the seconds left of the function's time.
         Raises TryAgain, Undeliverable or Misconfigured when the step itself failed; Secrets Manager repeats it then.
@@ -91,6 +97,10 @@ class Rotation(ABC):
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         """`newest` with everything that refreshing has brought to it."""
 
+    @abstractmethod
+    def _endings(self, secret: Secret) -> Iterator[Ending]:
+        """What in the secret ends soon and is renewed by nobody."""
+
     def _finish(self, _token: str, _until: float) -> list[Finding]:
         """Make the new value AWSCURRENT, or, when somebody has stored another meanwhile, that one with the new tokens.
 
@@ -109,7 +119,8 @@ class Rotation(ABC):
                 if not self._versions.move(CURRENT, to=target, away_from=labels[CURRENT]):
                     continue
             self._versions.unlabel(PENDING)
-            return []
+            ending = (*self._endings(value or {}), *endings.of_graph(self._graph_api_url, self._now()))
+            return [Finding(one.about, one.reason, one.detail, is_failure=False) for one in ending]
         raise TryAgain("secret_busy", f"the secret was changed {_EDITS_FOLLOWED} times while the rotation finished")
 
     def _outcome(self, labels: Mapping[str, str]) -> tuple[Secret | None, Secret | None]:
@@ -168,3 +179,6 @@ class Rotate(Rotation):
 
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         return merged(newest, journal, pending)
+
+    def _endings(self, secret: Secret) -> Iterator[Ending]:
+        return endings.in_contacts(secret, self._now())

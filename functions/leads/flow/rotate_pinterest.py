@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
+from leads.core import endings
+from leads.core.endings import Ending
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable
 from leads.core.pinterest_token import about, is_due, is_refreshable, merged, missing
 from leads.core.tokens import Journal, Secret, Tokens, expiry, journal_of
@@ -53,6 +55,9 @@ class RotatePinterest(Rotation):
     def _merged(self, newest: Secret, journal: Journal, pending: Secret | None) -> Secret:
         # Whatever AWSPENDING holds is in the journal, too.
         return merged(newest, journal)
+
+    def _endings(self, secret: Secret) -> Iterator[Ending]:
+        return endings.in_pinterest_app(secret, self._now())
 
     def _renewed(self, secret: Secret, journal: Journal, until: float) -> Secret:
         if lacking := missing(secret):

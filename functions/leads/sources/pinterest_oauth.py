@@ -53,17 +53,27 @@ class PinterestOAuth:
         raise failed
 
     def _tokens(self, answer: Mapping[str, Any]) -> Tokens:
-        lifetime = answer.get("expires_in")
-        try:
-            seconds = float(lifetime) if lifetime is not None else _LIFETIME_SECONDS
-        except (TypeError, ValueError):
-            seconds = _LIFETIME_SECONDS
+        seconds = _seconds(answer.get("expires_in")) or _LIFETIME_SECONDS
         access = _text(answer, "access_token")
         if not access:
             detail = "the token endpoint's answer has no access_token"
             raise TryAgain("pinterest_unexpected", detail, ambiguous=True)
         refresh = _text(answer, "refresh_token")
-        return Tokens(access_token=access, expires_at=self._now() + seconds, refresh_token=refresh)
+        lifetime = _seconds(answer.get("refresh_token_expires_in"))
+        return Tokens(
+            access_token=access,
+            expires_at=self._now() + seconds,
+            refresh_token=refresh,
+            refresh_expires_at=self._now() + lifetime if lifetime else 0.0,
+        )
+
+
+def _seconds(value: Any) -> float:
+    """A lifetime; 0 when it is not told."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leads.adapters.aws import Aws
 from leads.adapters.environment import Settings, in_lambda, in_snapshot, settings
+from leads.adapters.erasure_list import ErasureList
 from leads.adapters.failed_leads_queue import FailedLeadsQueue
 from leads.adapters.http import HttpClient
 from leads.adapters.ledger_table import LedgerTable
@@ -48,10 +49,20 @@ ROUTES_FILE = Path(__file__).parents[2] / "routes.toml"
 
 
 class Parts:
-    """What both functions are made of. Clients are built with it, connections when they are first used."""
+    """What both functions are made of. Clients are built with it, connections when they are first used.
 
-    def __init__(self, config: Settings, *, now: Callable[[], float] = time.time, routes_file: Path = ROUTES_FILE):
-        aws = Aws()
+    aws: gives the clients, for whoever works on a stack from outside of it.
+    """
+
+    def __init__(
+        self,
+        config: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        routes_file: Path = ROUTES_FILE,
+        aws: Aws | None = None,
+    ):
+        aws = aws or Aws()
         self.config = config
         self.now = now
         self.sqs = aws.lazily("sqs")
@@ -71,6 +82,7 @@ class Parts:
         self.contacts_secret = secret(config.contacts_secret)
         self.dynamodb = aws.client("dynamodb")
         self.ledger = LedgerTable(self.dynamodb, config.ledger_table_name, now=now)
+        self.erasures = ErasureList(self.dynamodb, config.ledger_table_name, now=now)
         self.routes = functools.cache(lambda: load_routes(routes_file))
 
     def receive(self) -> Receive:
@@ -123,6 +135,7 @@ class Parts:
             admission=admission,
             routes=self.routes,
             now=self.now,
+            erasures=self.erasures,
         )
         return Road(sources, deliver)
 
@@ -241,7 +254,9 @@ def rotation(secret_id: str) -> Rotation:
 
         http = HttpClient("contacts_api", now=time.time)
         tokens = OAuth(http, config.contacts_api_url, now=time.time)
-        return Rotate(versions=versions, tokens=tokens, now=time.time, sleep=time.sleep)
+        return Rotate(
+            versions=versions, tokens=tokens, now=time.time, sleep=time.sleep, graph_api_url=config.graph_api_url
+        )
     if secret_id == config.pinterest_app_secret:
         from leads.flow.rotate_pinterest import RotatePinterest
         from leads.sources.pinterest_oauth import PinterestOAuth

@@ -120,3 +120,15 @@ def test_leads_are_delivered_side_by_side(world: World) -> None:
     """So many wait for each other here; one after the other they would wait forever."""
     world.deliver.meet = threading.Barrier(POOL, timeout=5).wait
     assert [outcome.status for outcome in world(*map(str, range(POOL)))] == ["delivered"] * POOL
+
+
+def test_each_outcome_says_that_it_was_the_first_attempt_and_how_long_it_took(world: World) -> None:
+    """In seconds, down to the millisecond; what is parked or refused, too."""
+    moments = iter([10.0, 10.25, 20.0, 21.00049, 30.0, 30.0])
+    world.accept = Accept(
+        deliver=world.deliver, queue=world.queue, waits=(60,), chance=lambda: 0.5, clock=lambda: next(moments)
+    )
+    world.queue.refuses = {"not tried"}
+    outcomes = [world(lead_id)[0] for lead_id in ("new", "failed", "not tried")]
+    assert [outcome.status for outcome in outcomes] == ["delivered", "parked", "refused"]
+    assert [(outcome.attempt, outcome.duration) for outcome in outcomes] == [(1, 0.25), (1, 1.0), (1, 0.0)]

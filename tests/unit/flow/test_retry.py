@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from leads.core.errors import TryAgain, Undeliverable
+from leads.core.iso_time import iso_time
 from leads.core.outcome import Outcome
 from leads.core.parked_lead import body_of
 from leads.flow.deliver import Deliver
@@ -288,3 +289,27 @@ def test_a_fault_in_one_lead_of_a_batch_is_its_own(world: World) -> None:
     assert [outcome.status for outcome in outcomes] == ["held", "delivered"]
     assert (outcomes[0].reason, outcomes[0].leaves_queue) == ("unexpected_error", False)
     assert "Ada" not in repr(outcomes[0])
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(None, "delivered"), (TryAgain(OUTAGE), "held"), (TryAgain("rate_limited", counts=False), "requeued")],
+)
+def test_an_outcome_says_how_long_it_took_and_how_long_the_lead_is_here(
+    world: World, failure: TryAgain | None, status: str
+) -> None:
+    """Counted from when the lead first came, however often it went back into the queue since."""
+    world.wire.before["*"] = [failure] if failure else []
+    item = leads_made.lead()
+    body = body_of(world.source.wrap(item, received_at=iso_time(world.clock() - 7200)))
+    message = Message(message_id="m1", receipt_handle="handle", body=body, receives=2, attempt=1)
+    attempt = world.retry._deliver.attempt
+
+    def slow(*args: Any, **more: Any) -> Outcome:
+        world.clock.sleep(1.5)
+        return attempt(*args, **more)
+
+    world.retry._deliver.attempt = slow  # type: ignore[method-assign]
+    [outcome] = world.retry([message], remaining=120)
+    assert (outcome.status, outcome.attempt) == (status, 3)
+    assert (outcome.duration, outcome.age) == (1.5, 7202)

@@ -640,3 +640,24 @@ def test_no_finding_holds_a_token(world: World) -> None:
     world.clock.time += 13 * HOUR
     found = str(world.rotate())
     assert not [value for value in world.location("gone").values() if str(value) in found and value != "app-1"]
+
+
+def test_what_ends_soon_is_told_at_the_end_of_a_rotation(world: World) -> None:
+    """A token that nothing renews, and the version of Graph; neither is a failure."""
+    world.store({"locations": {"loc1": {"token": "pit-1", "expires_at": world.clock() + 6 * 86_400}}})
+    rotate = Rotate(
+        versions=world.versions,
+        tokens=OAuth(world.http, "https://crm.example", now=world.clock),
+        now=world.clock,
+        sleep=world.clock.sleep,
+        graph_api_url="https://graph.facebook.com/v20.0",
+    )
+    token = world.begin()
+    found = {step: rotate(step, token, remaining=300) for step in STEPS}
+    assert [step for step, findings in found.items() if findings] == ["finishSecret"]
+    told = [(finding.about, finding.reason, finding.is_failure) for finding in found["finishSecret"]]
+    assert told == [
+        ("location loc1", "token_ends_soon", False),
+        ("Graph v20.0", "graph_version_ends_soon", False),
+    ]
+    assert "pit-1" not in repr(found)

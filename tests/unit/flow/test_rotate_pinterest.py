@@ -14,6 +14,7 @@ import pytest
 from infra.local.pinterest_sandbox import PinterestSandbox
 from infra.local.sandbox.web import Call
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.core.iso_time import epoch_of
 from leads.core.pinterest_token import merged
 from leads.core.tokens import Journal, Tokens, expiry
 from leads.flow.refresh_tokens import Finding
@@ -146,7 +147,7 @@ def test_a_token_that_is_due_is_replaced(world: World) -> None:
     assert world.rotate() == []
     assert world.works()
     assert world.is_over()
-    assert {k: v for k, v in world.current.items() if before[k] == v} == {**APP, "conversion_tokens": {"1": "c"}}
+    assert {k: v for k, v in world.current.items() if before.get(k) == v} == {**APP, "conversion_tokens": {"1": "c"}}
     assert expiry(world.current) == int(world.clock() + 30 * DAY)
     assert str(world.current["expires_at"]).endswith("Z")
     world.clock.time += 21 * DAY
@@ -374,3 +375,32 @@ def test_an_unknown_step_is_told(world: World) -> None:
     """Not taken for success."""
     with pytest.raises(Misconfigured, match="dropSecret"):
         world.rotate("dropSecret")
+
+
+def test_a_token_that_nothing_renews_is_told_a_week_before_it_ends(world: World) -> None:
+    """Once a rotation, at its end; the rotation itself has not failed."""
+    connected = {name: value for name, value in world.connect().items() if name != "refresh_token"}
+    world.store(connected)
+    world.clock.time += 22 * DAY
+    assert world.rotate() == []
+    world.clock.time += 2 * DAY
+    [finding] = world.rotate()
+    assert (finding.about, finding.reason, finding.is_failure) == ("the Pinterest app", "token_ends_soon", False)
+    assert connected["access_token"] not in repr(finding)
+
+
+def test_the_end_of_the_refresh_token_is_kept_beside_it(world: World) -> None:
+    """A new one lives for sixty days more."""
+    world.store(world.connect(refresh_token_expires_at=world.clock() + 60 * DAY))
+    world.clock.time += 21 * DAY
+    assert world.rotate() == []
+    assert epoch_of(world.current["refresh_token_expires_at"]) == int(world.clock() + 60 * DAY)
+
+
+@pytest.mark.parametrize(("successor", "kept"), [("pinr_2", False), ("", True)])
+def test_the_end_of_a_refresh_token_goes_with_it(successor: str, kept: bool) -> None:
+    """Where the endpoint gives another and does not tell its end; the same one ends when it did."""
+    secret = {**APP, "access_token": "pina_1", "refresh_token": "pinr_1", "refresh_token_expires_at": 2_000_000_000}
+    tokens = Tokens(access_token="pina_2", expires_at=1_900_000_000, refresh_token=successor)
+    journal = Journal().after("pinr_1", tokens)
+    assert ("refresh_token_expires_at" in merged(secret, journal)) == kept
