@@ -1,1 +1,1 @@
-"""What the Pinterest sandbox is made of: its server, its tokens, its ads and leads, and its exports."""
+"""What the Pinterest sandbox is made of: its server, tokens, ad accounts, ads, forms, subscriptions and exports."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.local.pinterest.accounts import is_account_id, is_id
+
 STATUSES = ("ACTIVE", "PAUSED", "ARCHIVED", "DRAFT", "DELETED_DRAFT")
 _KEPT_SECONDS = 30 * 86_400
 
@@ -64,7 +66,7 @@ class Ads:
             ad = Ad(**{"id": str(next(self._numbers)), **order})
         except TypeError as error:
             raise ValueError(f"An ad takes {', '.join(Ad.__dataclass_fields__)} ({error}).") from None
-        if not (ad.account.isdigit() and ad.id.isdigit() and ad.status in STATUSES):
+        if not (is_account_id(ad.account) and is_id(ad.id) and ad.status in STATUSES):
             raise ValueError("An ad's account and id are digits, its status one of " + ", ".join(STATUSES))
         self.ads[ad.id] = ad
         return ad
@@ -87,9 +89,6 @@ class Ads:
         )
         self.leads.append(lead)
         return lead
-
-    def accounts(self) -> set[str]:
-        return {ad.account for ad in self.ads.values()}
 
     def left(self, ad: str, first: float, end: float) -> list[Lead]:
         """An ad's leads from `first` until before `end` that are not older than Pinterest keeps them."""

@@ -13,3 +13,8 @@ class Refused(Exception):
 
 def refusal(status: int, code: int, message: str) -> Answer:
     return Answer(status, {"code": code, "message": message})
+
+
+def not_permitted() -> Refused:
+    """The caller's user has no role, or the wrong one."""
+    return Refused(403, 29, "You are not permitted to access that resource.")

@@ -1,4 +1,4 @@
-"""The loopback server as Pinterest needs it: lists in a query, and files beside JSON."""
+"""The loopback server as Pinterest needs it: lists in a query, files beside JSON, and answers of nothing."""
 
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlencode
@@ -28,7 +28,9 @@ class _PinterestConnection(_Connection):
             super()._send(answer)
             return
         self.send_response(answer.status)
-        for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
+        # A 204 has no body, and says so by its status alone.
+        length = {} if answer.status == 204 else {"Content-Length": str(len(answer.body))}
+        for name, value in {**answer.headers, **length}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)

@@ -1,4 +1,4 @@
-"""Pinterest's token endpoint: access tokens of 30 days, refresh tokens of 60 that work once."""
+"""Tokens and what they may do; the token endpoint: access tokens of 30 days, refresh tokens of 60 that work once."""
 
 import base64
 import binascii
@@ -8,33 +8,48 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.local.pinterest.accounts import ROLES
 from infra.local.pinterest.refusals import refusal
 from infra.local.sandbox.oauth import form
 from infra.local.sandbox.web import Answer, Call
 
 LIFETIME = 2_592_000
 REFRESH_LIFETIME = 5_184_000
-_SCOPE = "ads:read ads:write"
+READ, WRITE, USER_READ = "ads:read", "ads:write", "user_accounts:read"
+SCOPES = (READ, WRITE, USER_READ)
 _PROPERTIES = {"grant_type", "refresh_token", "scope"}
 _GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What an access token may do; role: its user's in every ad account, None: each account's own."""
+
+    scopes: frozenset[str]
+    role: str | None = None
+
+
+@dataclass(frozen=True)
 class App:
-    """A connected app."""
+    """A connected app; `scope` is what its user has granted, separated by blanks."""
 
     app_id: str
     app_secret: str
     expires_in: int = LIFETIME
+    scope: str = f"{READ} {WRITE}"
+
+
+_EVERYTHING = Grant(frozenset(SCOPES))
 
 
 @dataclass
 class Tokens:
-    """Tokens and their apps. `fixed` ones never expire. Not thread-safe."""
+    """Tokens and their apps. `fixed` ones never expire and have every scope. Not thread-safe."""
 
     fixed: frozenset[str]
     clock: Callable[[], float] = time.time
-    _access: dict[str, float] = field(default_factory=dict)
+    _granted: dict[str, Grant] = field(default_factory=dict)
+    _access: dict[str, tuple[App, float]] = field(default_factory=dict)
     _refresh: dict[str, tuple[App, float]] = field(default_factory=dict)
 
     @classmethod
@@ -44,19 +59,43 @@ class Tokens:
     def connect(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Connect an app, as its user does in a browser, and answer with the first pair of tokens."""
         try:
-            return self._pair(App(**order))
+            app = App(**order)
+            _known_scopes(app.scope.split())
+            return self._pair(app)
         except TypeError as error:
             raise ValueError(f"An app takes {', '.join(App.__dataclass_fields__)} ({error}).") from None
 
+    def add(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """An access token that never expires, or what one that is there may do from now on; ValueError for nonsense."""
+        if set(order) - {"token", "scopes", "role"}:
+            raise ValueError("A token takes token, scopes and role.")
+        token, scopes, role = order.get("token", _fresh("pina")), order.get("scopes", SCOPES), order.get("role")
+        if not (isinstance(token, str) and token) or role not in (None, *ROLES):
+            raise ValueError("A token is a text, its role null or one of " + ", ".join(ROLES))
+        if not isinstance(scopes, list | tuple):
+            raise ValueError("A token's scopes are a list of texts.")
+        self._granted[token] = Grant(_known_scopes(scopes), role)
+        return {"token": token, "scopes": list(scopes), "role": role}
+
+    def grant(self, token: str) -> Grant | None:
+        """What the token may do; None when it is none of ours or has expired."""
+        if token in self._granted:
+            return self._granted[token]
+        if token in self.fixed:
+            return _EVERYTHING
+        app, ends = self._access.get(token, (None, 0.0))
+        return Grant(frozenset(app.scope.split())) if app and ends > self.clock() else None
+
     def is_valid(self, token: str) -> bool:
-        return token in self.fixed or self._access.get(token, 0) > self.clock()
+        return self.grant(token) is not None
 
     def known(self) -> list[str]:
         """Every token there is or was, which no list of requests may show."""
-        return [*self.fixed, *self._access, *self._refresh]
+        return [*self.fixed, *self._granted, *self._access, *self._refresh]
 
     def forget(self) -> None:
-        """Disconnect every app."""
+        """Disconnect every app, and take back what was ordered."""
+        self._granted.clear()
         self._access.clear()
         self._refresh.clear()
 
@@ -79,19 +118,30 @@ class Tokens:
         return Answer(200, self._pair(app))
 
     def _pair(self, app: App) -> dict[str, Any]:
-        access, refresh = f"pina_{secrets.token_hex(24)}", f"pinr_{secrets.token_hex(24)}"
-        self._access[access] = self.clock() + app.expires_in
+        access, refresh = _fresh("pina"), _fresh("pinr")
+        self._access[access] = (app, self.clock() + app.expires_in)
         self._refresh[refresh] = (app, self.clock() + REFRESH_LIFETIME)
         return {
             "response_type": "refresh_token",
             "access_token": access,
             "token_type": "bearer",
             "expires_in": app.expires_in,
-            "scope": _SCOPE,
+            "scope": app.scope,
             "refresh_token": refresh,
             "refresh_token_expires_in": REFRESH_LIFETIME,
             "refresh_token_expires_at": int(self.clock() + REFRESH_LIFETIME),
         }
+
+
+def _fresh(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(24)}"
+
+
+def _known_scopes(scopes: Iterable[Any]) -> frozenset[str]:
+    given = frozenset(scopes)
+    if given - set(SCOPES):
+        raise ValueError("The sandbox knows the scopes " + ", ".join(SCOPES))
+    return given
 
 
 def _client(call: Call) -> tuple[str, str]:
