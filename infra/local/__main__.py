@@ -1,4 +1,7 @@
-"""`make run`: brings the local stack up, sends it one lead of each source and shows the contacts they become."""
+"""`make run`: brings the local stack up, sends it one lead of each source and shows the contacts they become.
+
+With BARE=1 its secrets stay empty, as `sam deploy` leaves them, and it is set up with `leadrelay init`.
+"""
 
 import json
 import os
@@ -28,7 +31,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         with LocalStack(from_environment(), step) as stack:
-            arrived = demonstrate(stack, console, step)
+            arrived = stack.settings.bare or demonstrate(stack, console, step)
             if not demo:
                 show_addresses(stack, time.monotonic() - started)
                 threading.Event().wait()
@@ -56,13 +59,17 @@ def step(title: str) -> Iterator[None]:
 
 def show_addresses(stack: LocalStack, seconds: float) -> None:
     state_dir = stack.settings.state_dir
-    lead_file = state_dir / "lead.json"
-    lead_file.write_text(json.dumps([pinterest_lead(stack, f"grace.{secrets.token_hex(4)}@example.com")]))
     console.print(f"\n[bold]Up after {seconds:.0f} s.[/] Ctrl-C stops everything.")
-    console.print(f"  front door  {stack.front_url}/")
+    console.print(f"  console     {stack.front_url}/")
     console.print(f"  CRM         {stack.contacts_api_url}")
     console.print(f"  AWS         {stack.aws_endpoint_url}")
     console.print(f"  all of it   {state_dir / 'stack.json'}")
+    if stack.settings.bare:
+        console.print("Nothing is set up. Go on with docs/first-hour.md; what it asks for is in:")
+        console.print(f"  {stack.accounts.environment_file(state_dir)}")
+        return
+    lead_file = state_dir / "lead.json"
+    lead_file.write_text(json.dumps([pinterest_lead(stack, f"grace.{secrets.token_hex(4)}@example.com")]))
     console.print("Send another lead:")
     console.print(f"  curl -d @{lead_file} {stack.webhook_url()}")
     for source in SENDERS:

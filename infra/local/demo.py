@@ -1,7 +1,6 @@
 """One lead of each source on its way through a local stack, and the contact that comes of it."""
 
 import json
-import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +13,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from infra.local import facebook_sender, leadconnector_sender, pinterest_sender
+from infra.local.example_leads import SENDERS, fresh_email, pinterest_lead
+from infra.local.running_stack import CannotSend
 from infra.local.stack import LocalStack
-from infra.local.vendor_accounts import PAGE, SOURCE_LOCATION
+
+__all__ = ["SENDERS", "demonstrate", "pinterest_lead"]
 
 ARRIVAL_SECONDS = 30.0
 Step = Callable[[str], AbstractContextManager[None]]
@@ -30,14 +31,14 @@ def demonstrate(stack: LocalStack, console: Console, step: Step) -> bool:
 
 def _arrives(stack: LocalStack, source: str, console: Console, step: Step) -> bool:
     title, send = SENDERS[source]
-    email = f"ada.{secrets.token_hex(4)}@example.com"
+    email = fresh_email()
     started = time.monotonic()
     try:
         with step(f"Sending {title}"):
             status, answer = send(stack, email)
             answered = time.monotonic() - started
             contact = _wait_for_contact(stack, email) if status < 300 else None
-    except pinterest_sender.CannotSend as error:
+    except CannotSend as error:
         console.print(f"  not sent: {error}")
         return True
     arrived = time.monotonic() - started
@@ -59,45 +60,6 @@ def _show(stack: LocalStack, contact: Mapping[str, Any], console: Console) -> No
     console.print(table)
     for note in _of_crm(stack, f"/contacts/{contact.get('id')}/notes").get("notes", ()):
         console.print(Panel(Text(str(note.get("body"))), title="note", title_align="left", expand=False))
-
-
-def pinterest_lead(stack: LocalStack, email: str) -> dict[str, Any]:
-    """A really encrypted lead of its own person."""
-    secret = stack.secret("PinterestKeysSecretArn")
-    key = pinterest_sender.live_key(secret, pinterest_sender.ACCOUNT, pinterest_sender.FORM)
-    # Another person each time: a CRM that remembers earlier ones would take the same phone number for the same contact.
-    answers = pinterest_sender.example_answers(1 + secrets.randbelow(500)) | {"EMAIL": email}
-    return pinterest_sender.build_lead(answers, key=key)
-
-
-def _send_pinterest(stack: LocalStack, email: str) -> tuple[int, Any]:
-    return pinterest_sender.send(stack.webhook_url(), [pinterest_lead(stack, email)])
-
-
-def _send_facebook(stack: LocalStack, email: str) -> tuple[int, Any]:
-    """A lead on the Graph sandbox's form, and the notification of it, which holds its id only."""
-    lead = facebook_sender.example_lead(1 + secrets.randbelow(500))
-    for answer in lead["field_data"]:
-        if answer["name"] == "email":
-            answer["values"] = [email]
-    made = facebook_sender.add_leads(stack.graph_api_url, [lead], PAGE)
-    body = facebook_sender.notification(made, PAGE)
-    return facebook_sender.send(stack.webhook_url("facebook"), body, stack.secret("FacebookSecretArn")["app_secret"])
-
-
-def _send_leadconnector(stack: LocalStack, email: str) -> tuple[int, Any]:
-    """A contact that somebody makes in the source location; the CRM tells of it by itself, signed."""
-    contact = {**leadconnector_sender.example_contact(1 + secrets.randbelow(500)), "email": email}
-    order = {"location": SOURCE_LOCATION, **contact}
-    return leadconnector_sender.administer(stack.contacts_api_url, "/contacts", order)
-
-
-# Source → what is sent, and who sends it.
-SENDERS: Mapping[str, tuple[str, Callable[[LocalStack, str], tuple[int, Any]]]] = {
-    "pinterest": ("one encrypted Pinterest lead", _send_pinterest),
-    "facebook": ("one Facebook lead", _send_facebook),
-    "leadconnector": ("one contact of another CRM location", _send_leadconnector),
-}
 
 
 def _wait_for_contact(stack: LocalStack, email: str) -> dict[str, Any] | None:

@@ -1,13 +1,21 @@
-"""The local stack's only way in from outside: hands webhooks on to the emulated API Gateway, and nothing else."""
+"""The local stack's only way in from outside: the console, and webhooks for the emulated API Gateway; nothing else."""
 
+import contextlib
 import http.client
 import json
+import select
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from infra.local.console.call import Call
+
+if TYPE_CHECKING:
+    from infra.local.console.web import Console
 
 # What API Gateway takes at most, and how long it waits for a function.
 LARGEST_BODY = 10 * 1024 * 1024
@@ -25,15 +33,19 @@ AWS        {aws}   (region, stack name and outputs: the same file)
 
 
 class FrontDoor(ThreadingHTTPServer):
-    """Serves 127.0.0.1:`port` (0: a free one) in the background; `api_host` is the emulated API's own host name."""
+    """Serves 127.0.0.1:`port` (0: a free one) in the background; `api_host` is the emulated API's own host name.
+
+    Without a `console` there is none, and the first page is plain text.
+    """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int, aws_endpoint_url: str, api_host: str) -> None:
+    def __init__(self, port: int, aws_endpoint_url: str, api_host: str, console: "Console | None" = None) -> None:
         super().__init__(("127.0.0.1", port), _Visitor)
         self.aws_endpoint_url = aws_endpoint_url
         self.api_host = api_host
+        self.console = console
         self._thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="front door", daemon=True)
 
     @property
@@ -48,6 +60,8 @@ class FrontDoor(ThreadingHTTPServer):
         self._thread.start()
 
     def stop(self) -> None:
+        if self.console:
+            self.console.stop()
         self.shutdown()
         self.server_close()
         self._thread.join()
@@ -72,13 +86,15 @@ class _Visitor(BaseHTTPRequestHandler):
     server: FrontDoor
 
     def _answer(self) -> None:
-        path = urlsplit(self.path).path
+        path, console = urlsplit(self.path).path, self.server.console
         if self.headers.get("Host") not in self.server.hosts:
             # A web page elsewhere may point a name of its own at 127.0.0.1 and reach us through its visitor's browser.
             self._refuse(403, "This address is for this machine only.")
-        elif path == "/" and self.command in ("GET", "HEAD"):
+        elif path == "/" and self.command in ("GET", "HEAD") and not (console and self._wants_page()):
             text = WELCOME.format(url=self.server.url, aws=self.server.aws_endpoint_url)
-            self._send(200, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+            self._send(200, [("Content-Type", "text/plain; charset=utf-8"), ("Vary", "Accept")], text.encode())
+        elif console and console.has(path):
+            self._open_console(console, path)
         elif not path.startswith("/webhooks/") or ".." in unquote(path).split("/"):
             self._refuse(404, "There is nothing here; webhooks are at /webhooks/<source>/<token>.")
         else:
@@ -87,6 +103,39 @@ class _Visitor(BaseHTTPRequestHandler):
                 self._forward(body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815  (http.server's names)
+
+    def _wants_page(self) -> bool:
+        """Everybody does who does not ask for plain text only."""
+        return self.headers.get("Accept", "*/*").partition(";")[0].strip().lower() != "text/plain"
+
+    def _open_console(self, console: "Console", path: str) -> None:
+        body = self._body()
+        if body is None:
+            return
+        answer = console.answer(Call(self.command, path, self.headers, body, self._is_there))
+        if isinstance(answer.payload, bytes):
+            self._send(answer.status, answer.headers, answer.payload)
+        else:
+            self._stream(answer.status, answer.headers, answer.payload)
+
+    def _stream(self, status: int, headers: Iterable[tuple[str, str]], parts: Generator[bytes, None, None]) -> None:
+        self.close_connection = True  # nobody knows how long it gets, so its end is the connection's
+        self.send_response(status)
+        for name, value in (*headers, ("Connection", "close")):
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.closing(parts):
+            for part in parts:
+                self.wfile.write(part)
+                self.wfile.flush()
+
+    def _is_there(self) -> bool:
+        """Whether the other side still holds the connection, of which it has nothing more to say."""
+        try:
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return not readable or self.connection.recv(1, socket.MSG_PEEK) != b""
+        except (OSError, ValueError):
+            return False
 
     def _forward(self, body: bytes) -> None:
         gateway = urlsplit(self.server.aws_endpoint_url)

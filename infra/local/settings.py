@@ -18,7 +18,10 @@ class LocalError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """One local stack. Port 0 takes a free one; an address of None means the built-in sandbox."""
+    """One local stack. Port 0 takes a free one; an address of None means the built-in sandbox.
+
+    bare: as `sam deploy` leaves it, with nothing stored in its secrets yet.
+    """
 
     state_dir: Path = ROOT / ".local"
     port: int = 0
@@ -30,6 +33,7 @@ class Settings:
     routes: Path | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     sandbox_options: tuple[str, ...] = ()
+    bare: bool = False
 
     @property
     def routes_file(self) -> Path:
@@ -50,6 +54,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         graph_api_url=_url(given, "GRAPH_API_URL"),
         routes=_path(given["ROUTES"]) if "ROUTES" in given else None,
         parameters={name: given[variable] for variable, name in parameters.items() if variable in given},
+        bare=given.get("BARE", "0") != "0",
     )
 
 

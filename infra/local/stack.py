@@ -12,9 +12,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 from infra.local import deployment, emulator_gaps
 from infra.local.children import Children, claim_port, first_line, wait_for_port
+from infra.local.console.web import Console
 from infra.local.front_door import FrontDoor
 from infra.local.settings import ACCESS_KEY, REGION, ROOT, STACK_NAME, LocalError, Settings
 from infra.local.vendor_accounts import SOURCE_LOCATION, VendorAccounts
@@ -82,6 +84,11 @@ class LocalStack:
         return [event["message"] for page in pages for event in page["events"]]
 
     @property
+    def built_in_crm(self) -> bool:
+        """Whether the CRM is the Contacts sandbox that this stack has started."""
+        return self.settings.contacts_api_url is None
+
+    @property
     def pids(self) -> list[int]:
         return self._children.pids
 
@@ -109,10 +116,14 @@ class LocalStack:
             deployment.deploy(build_dir, self._children, settings, self.aws_endpoint_url, addresses)
             self.outputs = deployment.stack_outputs(self.aws_endpoint_url)
             emulator_gaps.mend(self.aws_endpoint_url)
-        with self._step("Filling the secrets, opening the front door"):
-            self.webhook_token = deployment.fill_secrets(self.aws_endpoint_url, self.outputs, self.accounts)
+        with self._step("Opening the front door" if settings.bare else "Filling the secrets, opening the front door"):
+            self.webhook_token = deployment.webhook_token(self.aws_endpoint_url, self.outputs)
             self._open_front_door(port)
-            self._subscribe()
+            if settings.bare:
+                self.accounts.write_environment(settings.state_dir)
+            else:
+                deployment.fill_secrets(self.aws_endpoint_url, self.outputs, self.accounts)
+                self._subscribe()
         with self._step("Waking the webhook function"):
             self._wake()
         self._write_stack_file()
@@ -165,19 +176,26 @@ class LocalStack:
 
     def _open_front_door(self, port: int) -> None:
         api_host = self.outputs["WebhookBaseUrl"].removeprefix("http://").rstrip("/")
-        door = FrontDoor(port, self.aws_endpoint_url, api_host)
+        door = FrontDoor(port, self.aws_endpoint_url, api_host, Console(self))
         door.start()
         self._leave.callback(door.stop)
         self.front_url = door.url
 
     def _subscribe(self) -> None:
-        """Have the built-in CRM tell of what happens in the location whose contacts are leads elsewhere."""
+        """Have the built-in vendors tell the webhook what happens, as they would once it is set up there."""
         if not self.settings.contacts_api_url:
             order = {"url": self.webhook_url("leadconnector"), "locations": [SOURCE_LOCATION]}
-            body, headers = json.dumps(order).encode(), {"Content-Type": "application/json"}
-            address = f"{self.contacts_api_url}/_sandbox/webhooks"
-            with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=10):
-                pass
+            _order(self.contacts_api_url, "webhooks", order)
+        if not self.settings.pinterest_api_url:
+            for subscription in self.accounts.subscriptions:
+                order = {
+                    "account": subscription["ad_account_id"],
+                    "id": subscription["subscription_id"],
+                    "lead_form_id": subscription["lead_form_id"],
+                    "cryptographic_key": subscription["cryptographic_key"],
+                    "webhook_url": self.webhook_url("pinterest"),
+                }
+                _order(self.pinterest_api_url, "subscriptions", order)
 
     def _wake(self) -> None:
         """Post a delivery of no leads: the emulator unpacks a function's code, for seconds, when it is first called."""
@@ -224,6 +242,14 @@ def _sole_use(state_dir: Path) -> Iterator[TextIO]:
             ) from None
         (state_dir / "stack.json").unlink(missing_ok=True)
         yield lock
+
+
+def _order(api_url: str, what: str, order: Any) -> None:
+    """Order something of a sandbox's own side."""
+    body, headers = json.dumps(order).encode(), {"Content-Type": "application/json"}
+    address = f"http://{urlsplit(api_url).netloc}/_sandbox/{what}"
+    with urllib.request.urlopen(urllib.request.Request(address, body, headers), timeout=10):
+        pass
 
 
 def _emptied(folder: Path) -> Path:

@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 # The Pinterest sender's own ad account and form, and an ad that collects leads there.
 AD_ACCOUNT, FORM = "111764359001", "65300871001"
+PINTEREST_APP_ID = "1500000"
 PAGES = ("102290129340398", "102290129340399", "102290129340400")
 PAGE = PAGES[0]
 # The CRM location whose contacts are leads elsewhere.
 SOURCE_LOCATION = "Qx7LeadSourceLocat10"
 KEY_FILE = "leadconnector-key.pem"
+ENVIRONMENT_FILE = "accounts.env"
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class VendorAccounts:
     app_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     verify_token: str = field(default_factory=lambda: secrets.token_hex(16))
     workflow_secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    pinterest_app_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     pinterest_token: str = field(default_factory=lambda: f"pina_{secrets.token_hex(24)}")
     webhook_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    # One to the whole ad account, one to its form.
+    subscriptions: list[dict[str, str | None]] = field(
+        default_factory=lambda: [_subscription("8078432025948590686", None), _subscription("8078432025948590687", FORM)]
+    )
 
     def write_webhook_key(self, folder: Path) -> Path:
         """The key that signs LeadConnector webhooks, as a PEM file for the senders."""
@@ -38,16 +45,32 @@ class VendorAccounts:
         file.write_bytes(self.webhook_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return file
 
+    def environment_file(self, folder: Path) -> Path:
+        """Where `write_environment` writes."""
+        return folder / ENVIRONMENT_FILE
+
+    def write_environment(self, folder: Path) -> None:
+        """What the vendors would give to somebody who sets LeadRelay up, as variables that `leadrelay init` takes."""
+        location = next(iter(self.locations))
+        variables = {
+            "CONTACTS_TOKEN": self.locations[location],
+            "PINTEREST_APP_ID": PINTEREST_APP_ID,
+            "PINTEREST_APP_SECRET": self.pinterest_app_secret,
+            "PINTEREST_ACCESS_TOKEN": self.pinterest_token,
+        }
+        file = self.environment_file(folder)
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text("".join(f"export {name}={value}\n" for name, value in variables.items()))
+
     def secrets(self) -> dict[str, Any]:
         """Output that names a secret → what a user would store in it."""
         public = self.webhook_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return {
-            "PinterestKeysSecretArn": {
-                "subscriptions": [_subscription("local-account", None), _subscription("local-form", FORM)]
-            },
+            "PinterestKeysSecretArn": {"subscriptions": self.subscriptions},
             "PinterestAppSecretArn": {
-                "app_id": "1500000",
-                "app_secret": secrets.token_hex(16),
+                "app_id": PINTEREST_APP_ID,
+                "app_secret": self.pinterest_app_secret,
                 "access_token": self.pinterest_token,
                 "conversion_tokens": {},
             },
