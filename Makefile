@@ -73,13 +73,15 @@ static: setup-dev setup-sam
 	exit $$failed
 
 # Where there is none, nothing is tested and that is said: the other targets use whatever Python is here.
+# The command line and the console run on the operator's Python, not on AWS's.
 test-target: setup-dev ## Unit and integration tests on the Python that AWS runs (PY=3.13), where this machine has it
 	siblings=$$($(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.base_prefix))'); \
 	for python in python$(PY) "$$siblings"/$(PY).*/bin/python$(PY); do \
 	  "$$python" -c '' 2>/dev/null || continue; \
 	  [ -x .tools/python$(PY)/bin/pytest ] || { "$$python" -m venv .tools/python$(PY); \
 	    $(UV) pip install --quiet --python .tools/python$(PY)/bin/python -r requirements.txt; }; \
-	  exec .tools/python$(PY)/bin/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/integration tests/contract; \
+	  exec .tools/python$(PY)/bin/python -m pytest --numprocesses 2 --dist worksteal tests/unit tests/integration tests/contract \
+	    --ignore-glob='*/test_cli_*' --ignore-glob='*/test_console.py'; \
 	done; \
 	echo "No Python $(PY) on this machine: nothing tested on it." >&2
 
@@ -113,7 +115,7 @@ deploy: setup-dev build ## sam deploy, guided the first time (ARCH and PY as for
 	fi
 
 redrive: setup-dev ## Bring dead-lettered leads back into the failed-leads queue
-	$(DEV)/python -m infra.redrive
+	$(DEV)/leadrelay dead redrive --all --yes
 
 clean: ## Remove what the commands have made, installations included
 	rm -rf .venv .tools .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis

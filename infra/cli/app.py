@@ -42,15 +42,9 @@ def options(
 
 
 for name in COMMANDS:
-    try:
-        app.command(name)(getattr(importlib.import_module(f"infra.cli.commands.{name}"), name))
-    except ImportError:  # being written
-        pass
+    app.command(name)(getattr(importlib.import_module(f"infra.cli.commands.{name}"), name))
 for name in GROUPS:
-    try:
-        app.add_typer(importlib.import_module(f"infra.cli.commands.{name}").app, name=name)
-    except ImportError:  # being written
-        pass
+    app.add_typer(importlib.import_module(f"infra.cli.commands.{name}").app, name=name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,12 +18,12 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 @functools.cache
 def _stdout(stream: Any) -> Console:
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return Console(file=stream, highlight=False, emoji=False, soft_wrap=not stream.isatty())
 
 
 @functools.cache
 def _stderr(stream: Any) -> Console:
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
+    return Console(file=stream, highlight=False, emoji=False, soft_wrap=not stream.isatty())
 
 
 def console() -> Console:

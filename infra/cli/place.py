@@ -71,7 +71,8 @@ class Place:
         """
         client = self.client("secretsmanager")
         try:
-            text = client.get_secret_value(SecretId=self.output(output)).get("SecretString", "")
+            found = client.get_secret_value(SecretId=self.output(output), VersionStage="AWSCURRENT")
+            text = found.get("SecretString", "")
         except client.exceptions.ResourceNotFoundException:
             text = ""
         try:

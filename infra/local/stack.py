@@ -196,6 +196,9 @@ class LocalStack:
                     "webhook_url": self.webhook_url("pinterest"),
                 }
                 _order(self.pinterest_api_url, "subscriptions", order)
+        if not self.settings.graph_api_url:
+            address = {"callback_url": self.webhook_url("facebook"), "fields": ["leadgen"], "include_values": True}
+            _order(self.graph_api_url, "app_subscription", address)
 
     def _wake(self) -> None:
         """Post a delivery of no leads: the emulator unpacks a function's code, for seconds, when it is first called."""

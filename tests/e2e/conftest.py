@@ -26,23 +26,19 @@ FORM = pinterest_sender.FORM
 RETRY_WAITS = "1,2,2,4,8,16,20"
 VISIBLE_AGAIN = "60"  # seconds
 
-# Where two workers share the tests, each has half of these modules, with stacks of its own.
-HALVES = {
-    "test_crash_matrix": "first", "test_facebook": "first", "test_mirrored_locations": "first",
-    "test_reconcile": "first",
-    "test_console": "second", "test_fairness": "second", "test_first_hour": "second", "test_main_road": "second",
-    "test_random_faults": "second", "test_rotation": "second",
-}  # fmt: skip
+# Come last, as they need both cores: while the first ones run, another worker is busy with the other tests.
+HEAVY = ("test_crash_matrix", "test_facebook", "test_random_faults")
 
 T = TypeVar("T")
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where workers share the tests, all of these are one worker's: two stacks at once would be too slow."""
+    item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps each half of the e2e modules together."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.xdist_group(f"e2e {HALVES[item.path.stem]} half"))
+    items.sort(key=lambda item: item.path.stem in HEAVY)
 
 
 class Crm:
@@ -206,6 +202,17 @@ def until(look: Callable[[], T | None], seconds: float) -> T:
             return found
         time.sleep(0.2)
     raise AssertionError(f"nothing found within {seconds} s")
+
+
+def accepted(send: Callable[[], tuple[int, Any]], seconds: float = 60) -> tuple[int, Any]:
+    """Sends as platforms do, which send again what is answered with a 5xx; the first other answer.
+
+    Of two workers that the emulator starts at one moment, one may die before it begins.
+    """
+    deadline = time.monotonic() + seconds
+    while (answer := send())[0] >= 500 and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return answer
 
 
 Stacks = Callable[..., LocalStack]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from infra import redrive
+from infra.cli.app import main as leadrelay
 from infra.local import pinterest_sender
 from tests.e2e.conftest import ACCOUNT, FORM, Deployment, until
 
@@ -117,15 +117,16 @@ def test_a_refused_lead_is_dead_lettered_and_comes_back_when_redriven(deployment
 
 
 def test_the_redrive_command_brings_a_dead_letter_home(
-    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+    deployment: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make redrive`, against this stack."""
+    """What `make redrive` types, against this stack."""
     deployment.crm.break_with(match={"path": "/contacts/upsert"}, status=422)
     lead = deployment.lead("redriven@example.com")
     assert deployment.send(lead) == (200, {"accepted": 1})
     until(lambda: deployment.waiting(deployment.dead_letters) == 1, 60)
     deployment.crm.mend()
-    assert redrive.main({"STATE_DIR": str(deployment.stack.settings.state_dir)}) == 0
+    here = ["--state-dir", str(deployment.stack.settings.state_dir)]
+    assert leadrelay([*here, "dead", "redrive", "--all", "--yes", "--audit", str(tmp_path / "audit.jsonl")]) == 0
     assert "1 lead(s) brought back" in capsys.readouterr().out
     deployment.delivered(lead)
     assert len(deployment.crm.contacts("redriven@example.com")) == 1

@@ -40,7 +40,9 @@ SHAPES = {
 # Reasons that no error is raised with where they are named: what `is_wanted` gives, and tables of refusals.
 CODES = {
     "leads.core.plan": ("FILTERED_OUT", "TEST_LEAD", "NOT_COPIED"),
+    "leads.core.erasure": ("ERASED",),
     "leads.core.errors": ("GONE",),
+    "leads.core.endings": ("TOKEN_ENDS", "REFRESH_TOKEN_ENDS"),
     "leads.crm.fates": ("REJECTED", "CONTACT_EXISTS"),
 }
 # The other sides by the names that reasons begin with; what else begins so: addresses, secrets, and a reason's kind.
@@ -237,8 +239,15 @@ class TestMetrics:
         begin = (
             "Leads|Contacts?|Graph|Webhooks|Configuration|Reconcile|Ledger|Unexpected|Decrypt|Delivery|Rotations|Token"
         )
+        begin += "|Parked"
         metrics = set(re.findall(rf'"((?:{begin})[A-Z][A-Za-z]+)"', code))
-        assert {"LeadsDelivered", "ContactRemarks", "TokenRefreshFailed", "GraphTokenRefused"} <= metrics
+        assert {
+            "LeadsDelivered",
+            "ContactRemarks",
+            "TokenRefreshFailed",
+            "GraphTokenRefused",
+            "ParkedLeadAge",
+        } <= metrics
         assert metrics - set(re.findall(r"`(\w+)`", README)) == set()
 
     def test_every_alarm_is_in_the_readme(self):

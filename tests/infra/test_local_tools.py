@@ -5,16 +5,13 @@ import socket
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import ClientError
 
 from infra.local.children import Children, claim_port, first_line
 from infra.local.deployment import location_tokens
 from infra.local.settings import ROOT, LocalError, from_environment
 from infra.local.vendor_accounts import SOURCE_LOCATION
-from infra.redrive import redrive
 
 
 def test_defaults_are_the_published_ones():
@@ -92,68 +89,6 @@ def test_routes_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "routes.toml").write_text("[[routes]\n")
     with pytest.raises(LocalError, match=r"routes\.toml cannot be read"):
         location_tokens(tmp_path / "routes.toml", None)
-
-
-class _Queues:
-    """Two queues of an endpoint that cannot move messages by itself."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.dead = [
-            {
-                "Body": "b",
-                "ReceiptHandle": "r",
-                "MessageAttributes": {"reason": {"DataType": "String", "StringValue": "x"}},
-                "Attributes": {"MessageGroupId": "g", "SentTimestamp": "1"},
-            }
-        ]
-        self.sent: list[dict[str, object]] = []
-        self.moved: SimpleNamespace | None = None
-
-    def get_queue_attributes(self, **asked):
-        return {"Attributes": {"QueueArn": f"arn:{asked['QueueUrl']}"}}
-
-    def start_message_move_task(self, **asked):
-        if self.code:
-            raise ClientError({"Error": {"Code": self.code}}, "StartMessageMoveTask")
-        self.moved = SimpleNamespace(**asked)
-
-    def list_message_move_tasks(self, **_):
-        return {"Results": [{"Status": "COMPLETED", "ApproximateNumberOfMessagesMoved": 7}]}
-
-    def receive_message(self, **_):
-        return {"Messages": list(self.dead)} if self.dead else {}
-
-    def send_message(self, **message):
-        self.sent.append(message)
-
-    def delete_message(self, **_):
-        self.dead.clear()
-
-
-def test_redriving_names_its_destination():
-    """Back to the source is refused for messages sent by hand."""
-    queues = _Queues("")
-    assert redrive(queues, "dead", "failed") == 7
-    assert (queues.moved.SourceArn, queues.moved.DestinationArn) == ("arn:dead", "arn:failed")
-
-
-def test_redriving_falls_back_to_new_messages_with_the_same_body_attributes_and_group():
-    """Where the endpoint cannot move messages by itself."""
-    queues = _Queues("InvalidAction")
-    assert redrive(queues, "dead", "failed") == 1
-    [message] = queues.sent
-    assert (message["QueueUrl"], message["MessageBody"], message["MessageGroupId"]) == ("failed", "b", "g")
-    assert "SentTimestamp" not in message
-    assert message["MessageAttributes"] == {"reason": {"DataType": "String", "StringValue": "x"}}
-
-
-def test_redriving_without_permission_moves_nothing():
-    """The error is told, not worked around."""
-    queues = _Queues("AccessDenied")
-    with pytest.raises(ClientError):
-        redrive(queues, "dead", "failed")
-    assert queues.sent == []
 
 
 def _runs(pid: int) -> bool:

@@ -12,7 +12,7 @@ from leads.core.errors import TryAgain
 if TYPE_CHECKING:
     from leads.core.erasure import Erased
 
-# Whoever erases somebody waits at least this long until every function knows, `infra/cli/erasure.py`.
+# Whoever erases somebody waits at least this long until every function knows, `infra/cli/erase/erasure.py`.
 FRESH_SECONDS = 10.0
 # A table that does not answer is not asked by every lead that waits beside.
 _FAULT_SECONDS = 1.0

@@ -7,8 +7,8 @@ from functools import partial
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cli.dead_letters import Held
-from infra.cli.redrive import Redrive, Redriven
+from infra.cli.dead.dead_letters import Held
+from infra.cli.dead.redrive import Redrive, Redriven
 from infra.local.console import crm_faults
 from infra.local.console.state import Stack
 from infra.local.example_leads import SENDERS, Send, fresh_email, send_pinterest_test

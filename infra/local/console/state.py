@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
 
-from infra.cli.ledger import LedgerLead, leads
-from infra.cli.reasons import meaning_of
+from infra.cli.story.ledger import LedgerLead, leads
+from infra.cli.story.reasons import meaning_of
 from infra.local.console import crm_faults
 from infra.local.example_leads import SENDERS
 from infra.local.vendor_accounts import SOURCE_LOCATION

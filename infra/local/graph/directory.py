@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from infra.local.graph.grants import Grant
+
 _GRAPH_TIME = "%Y-%m-%dT%H:%M:%S%z"
 _FORM_KEYS = frozenset(
     (
@@ -30,6 +32,7 @@ class Page:
     id: str
     token: str
     subscribed_fields: list[str] = field(default_factory=lambda: ["leadgen"])
+    grant: Grant = field(default_factory=Grant)
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,15 @@ class Directory:
         self.dead_tokens: set[str] = set()
         self._number = 0
 
-    def replace_token(self, page: str, token: str) -> None:
+    def replace_token(self, page: str, token: str, grant: Grant | None = None) -> None:
         """`token` opens the page from now on and the one before is dead; a page not known yet comes into being."""
         if any(other.token == token and other.id != page for other in self.pages.values()):
             raise ValueError("That token belongs to another page.")
         if page in self.pages and self.pages[page].token != token:
             self.dead_tokens.add(self.pages[page].token)
         self.dead_tokens.discard(token)
-        self.pages.setdefault(page, Page(page, token)).token = token
+        known = self.pages.setdefault(page, Page(page, token))
+        known.token, known.grant = token, grant or Grant()
 
     def page_of_token(self, token: str) -> Page | None:
         return next((page for page in self.pages.values() if page.token == token), None)

@@ -8,7 +8,10 @@ from infra.local.graph.refusals import THROTTLED, Refused
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.web import Answer, Call
 
-OPERATIONS = ("lead", "form", "page", "leads", "leadgen_forms", "test_leads", "subscribed_apps")
+OPERATIONS = (
+    *("lead", "form", "page", "leads", "leadgen_forms", "test_leads", "subscribed_apps"),
+    *("app", "subscriptions", "debug_token"),
+)
 _OWN_KEYS = ("lead", "form", "page", "operation", "code", "subcode", "regain_minutes")
 DEFAULT_REGAIN_MINUTES = 1
 

@@ -1,0 +1,1 @@
+"""Dead letters: looking at them without taking them, and bringing them back."""

@@ -1,0 +1,113 @@
+"""What was found of a person, and the certificate of what was removed: ids only, so that both may be kept."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.cli.dead.parked_message import DeadLetter, iso
+from infra.cli.erase import traces as erasure_traces
+from infra.cli.erase.contacts import FoundContact
+from infra.cli.erase.letters import Sorted
+from infra.cli.place import Place
+from infra.cli.story.ledger import LedgerLead
+
+_NOTES = (
+    "The list of erased people keeps salted hashes of the e-mail addresses and phone numbers: what was left before "
+    "this moment is ignored when it comes again, and what is left from now on is a new lead.",
+    "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt.",
+    "Logs and metrics hold ids only, and logs are deleted after 30 days.",
+    "Pinterest keeps leads for 30 days and Facebook for 90; what they keep is not LeadRelay's to delete.",
+)
+
+
+@dataclass
+class Found:
+    """What there is of a person.
+
+    related: contacts that only share another e-mail or phone with theirs, and are left alone. faults: what could not
+    be looked at, and why.
+    """
+
+    contacts: list[FoundContact] = field(default_factory=list)
+    related: list[FoundContact] = field(default_factory=list)
+    ledger: list[LedgerLead] = field(default_factory=list)
+    letters: Sorted = field(default_factory=Sorted)
+    faults: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def parked(self) -> list[LedgerLead]:
+        """Leads in the failed-leads queue, as far as the ledger knows whose they are."""
+        dead = {letter.key for letter in self.letters.theirs}
+        return [lead for lead in self.ledger if lead.status == "parked" and lead.key not in dead]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Everything that the contacts go by."""
+        return frozenset().union(*(contact.person.names for contact in self.contacts))
+
+    @property
+    def contact_ids(self) -> set[str]:
+        return {contact.contact_id for contact in self.contacts}
+
+    @property
+    def keys(self) -> set[str]:
+        """The ledger keys of their leads."""
+        return {lead.key for lead in self.ledger} | {letter.key for letter in self.letters.theirs}
+
+    def as_json(self) -> dict[str, Any]:
+        """Ids only."""
+        return {
+            "contacts": [contact.as_json() for contact in self.contacts],
+            "related_contacts": [contact.as_json() for contact in self.related],
+            "ledger_items": [lead.key for lead in self.ledger],
+            "parked_leads": [lead.key for lead in self.parked],
+            "dead_letters": self.letters.as_json(),
+            "not_reached": [{"what": what, "why": why} for what, why in self.faults.items()],
+        }
+
+
+def certificate(
+    place: Place,
+    done: Found,
+    *,
+    at: float,
+    until: float,
+    hashes: Collection[str],
+    removed: Collection[str],
+    searched: Collection[str],
+    unseen: Iterable[str],
+) -> dict[str, Any]:
+    """The certificate as JSON; `complete` says that nothing is left, `not_erased` what may be.
+
+    at, until: epoch seconds of the erasure, and until which the hashes are remembered. removed: keys of the ledger's
+    items. searched: the CRM locations that were looked at; unseen: those from which leads come, and that were not.
+    """
+    faults = {**done.faults, **dict(map(_unclear, done.letters.unclear))}
+    return {
+        "certificate": "erasure of a person",
+        "stack": place.stack_name,
+        "region": place.region,
+        "erased_at": iso(at),
+        "complete": not faults,
+        "remembered_as": sorted(hashes),
+        "remembered_until": iso(until),
+        "locations": sorted(searched),
+        "contacts": [contact.as_json() for contact in done.contacts],
+        "ledger_items": sorted(key for key in removed if not erasure_traces.is_seal(key)),
+        "ledger_seals": sum(map(erasure_traces.is_seal, removed)),
+        "parked_leads": sorted({lead.key for lead in done.parked}),
+        "dead_letters": done.letters.as_json(),
+        "not_erased": [{"what": what, "why": why} for what, why in faults.items()],
+        "notes": [
+            *_NOTES,
+            *(f"LeadRelay has no token for the source location {one}, and did not look there." for one in unseen),
+        ],
+    }
+
+
+def _unclear(unclear: tuple[DeadLetter, str]) -> tuple[str, str]:
+    letter, reason = unclear
+    return f"dead letter {letter.message_id}", (
+        f"Nobody can tell whose it is ({reason}): `leadrelay dead show {letter.message_id}` says what to do; then "
+        "repeat the command. If it is this person's, it is ignored when it is brought back."
+    )

@@ -1,0 +1,1 @@
+"""Subscriptions to Facebook's leads, forms and test leads."""

@@ -1,0 +1,1 @@
+"""Other CRM locations whose contacts are leads."""

@@ -1,0 +1,1 @@
+"""Subscriptions to Pinterest's leads, their keys, forms and test leads."""

@@ -1,0 +1,1 @@
+"""Leads out of files, through the real webhook."""

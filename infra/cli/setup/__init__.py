@@ -1,0 +1,1 @@
+"""Asking for accounts, trying them, and storing what opens them."""

@@ -1,0 +1,1 @@
+"""What commands ask of the vendors' APIs, and how their refusals are told."""

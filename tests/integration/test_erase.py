@@ -1,0 +1,540 @@
+"""`leadrelay erase` against the vendors' sandboxes: the person is gone everywhere, and nobody else is."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+import retry
+import webhook
+from infra.bench.container import record_of
+from infra.cli.app import app
+from infra.cli.dead import dead_letters
+from infra.cli.erase import contacts as erasure_contacts
+from infra.cli.erase import erased_list, erasure, lead_opening
+from infra.cli.erase import traces as erasure_traces
+from infra.cli.faults import CommandFailed
+from infra.cli.place import Place
+from infra.cli.story.ledger import LedgerLead
+from infra.local import facebook_sender
+from infra.local.contacts_sandbox import ContactsSandbox
+from infra.local.graph_sandbox import GraphSandbox
+from infra.local.sandbox import signing
+from infra.local.sandbox.events import event
+from leads import wiring
+from leads.adapters.environment import Settings
+from leads.adapters.erasure_list import ErasureList
+from leads.adapters.telemetry import Telemetry
+from leads.core.erasure import KEPT_SECONDS, hash_of
+from leads.core.errors import TryAgain
+from tests import leads_made
+from tests.fakes import LOCATION, Clock
+from tests.integration.conftest import REGION, TOKEN, AwsAccount
+
+SECOND, ORIGIN = "secondLocation000001", "srcLocation0000000001"
+PAGE, FORM = "104857600000001", "9104857600000001"
+GRAPH_TOKEN, APP_SECRET = "graph-token-of-the-page", "app-secret-of-the-test"
+TOKENS = {LOCATION: "pit-first", SECOND: "pit-second", ORIGIN: "pit-origin"}
+KEY = signing.new_key()
+ROUTES = f'[[routes]]\nname = "Everybody"\nlocation = "{LOCATION}"\n'
+
+EMAIL, PHONE = "zebediah.quillfeather@example.com", "+12128675309"
+WORDS = ("zebediah", "quillfeather", "8675309")
+OTHER = "bob@example.com"
+
+_runs = itertools.count()
+
+
+class CutOff(Exception):
+    """The command has ended in the middle."""
+
+
+def cut_off(*_: Any, **__: Any) -> None:
+    raise CutOff
+
+
+class Context:
+    """What Lambda passes along."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 120_000
+
+
+class World:
+    """The functions and the command line over one stack: AWS by moto, the vendors by their sandboxes."""
+
+    def __init__(self, aws: AwsAccount, crm: ContactsSandbox, graph: GraphSandbox, routes: Path) -> None:
+        self.aws, self.crm, self.graph, self.routes = aws, crm, graph, routes
+        self.ahead = 0.0
+        outputs = {
+            "LedgerTableName": aws.table,
+            "FailedLeadsQueueUrl": aws.failed_leads_url,
+            "DeadLetterQueueUrl": aws.dead_letters_url,
+            "PinterestKeysSecretArn": "pinterest-keys",
+            "ContactsSecretArn": "contacts",
+            "WebhookTokenSecretArn": "webhook-token",
+            "FacebookSecretArn": "facebook",
+            "LeadConnectorSecretArn": "leadconnector",
+        }
+        self.place = Place(
+            name="the test's stack",
+            region=REGION,
+            is_local=True,
+            outputs=outputs,
+            parameters={},
+            contacts_api_url=crm.url,
+            pinterest_api_url="http://127.0.0.1:9",
+            graph_api_url=graph.url,
+            session=boto3.Session(),
+        )
+        self.settings = Settings(
+            ledger_table_name=aws.table,
+            failed_leads_queue_url=aws.failed_leads_url,
+            pinterest_keys_secret="pinterest-keys",
+            contacts_secret="contacts",
+            facebook_secret="facebook",
+            leadconnector_secret="leadconnector",
+            webhook_token_secret="webhook-token",
+            contacts_api_url=crm.url,
+            graph_api_url=graph.url,
+            retry_waits=(0, 300),
+        )
+        self.fresh_functions()
+
+    def fresh_functions(self) -> None:
+        """Containers that have read nothing yet."""
+        self.parts = wiring.Parts(self.settings, now=lambda: time.time() + self.ahead, routes_file=self.routes)
+        self.parts.sqs().meta.events.register("provide-client-params.sqs.SendMessageBatch", _at_once)
+        self.received = self.parts.receive()
+
+    def post(self, source: str, body: bytes, headers: Mapping[str, str] = {}) -> None:
+        request = {
+            "version": "2.0",
+            "headers": {name.lower(): value for name, value in headers.items()},
+            "pathParameters": {"source": source, "token": TOKEN},
+            "requestContext": {"http": {"method": "POST"}},
+            "body": base64.b64encode(body).decode(),
+            "isBase64Encoded": True,
+        }
+        assert webhook.handler(request, Context(), self.received)["statusCode"] == 200
+
+    def pinterest(self, email: str = EMAIL, **changes: Any) -> dict[str, Any]:
+        """A lead of Pinterest's, not yet sent."""
+        left = str(int((time.time() - 60) * 1000))
+        answers = {"FULL_NAME": "Zebediah Quillfeather", "EMAIL": email}
+        return leads_made.lead(answers=answers, **{"created_at": left} | changes)
+
+    def facebook(self, email: str = EMAIL) -> tuple[bytes, dict[str, str]]:
+        fields = {"full_name": "Zebediah Quillfeather", "email": email}
+        told = [{"name": name, "values": [text]} for name, text in fields.items()]
+        lead = self.graph.add_lead(form=FORM, field_data=told, platform="fb", is_organic=False)
+        body = facebook_sender.encoded(facebook_sender.notification([lead], PAGE))
+        return body, facebook_sender.signed(body, APP_SECRET)
+
+    def leadconnector(self, email: str) -> tuple[bytes, dict[str, str]]:
+        contact = self.crm.staff.create_contact(ORIGIN, firstName="Zebediah", email=email)
+        body = json.dumps([event("ContactCreate", ORIGIN, contact)]).encode()
+        return body, signing.signed(body, KEY)
+
+    def make_dead(self) -> None:
+        """What is parked becomes a dead letter, as SQS makes it one."""
+        for message in self.aws.parked():
+            names = ("DataType", "StringValue")
+            attributes = {
+                name: {part: value[part] for part in names} for name, value in message["MessageAttributes"].items()
+            }
+            self.aws.sqs.send_message(
+                QueueUrl=self.aws.dead_letters_url, MessageBody=message["Body"], MessageAttributes=attributes
+            )
+            self.aws.sqs.delete_message(QueueUrl=self.aws.failed_leads_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def park(self, *deliveries: tuple[str, bytes, Mapping[str, str]]) -> None:
+        """Deliveries while the CRM is down."""
+        fault = self.crm.add_fault(match={"location": LOCATION}, status=500)
+        for source, body, headers in deliveries:
+            self.post(source, body, headers)
+        assert fault is not None
+        self.crm.clear_faults()
+        self.ahead += 1000
+
+    def retry(self, message: dict[str, Any]) -> list[Any]:
+        records = {"Records": [record_of(message)]}
+        failed = retry.handler(records, Context(), self.parts.retry())["batchItemFailures"]
+        return list(failed)
+
+    def contacts(self, location: str) -> list[str]:
+        """The e-mail addresses of a location's contacts."""
+        return sorted(each["email"] for each in self.crm.contacts() if each["locationId"] == location)
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """The whole table by key."""
+        return {item["pk"]["S"]: item for item in self.aws.dynamodb.scan(TableName=self.aws.table)["Items"]}
+
+    def status(self, lead: Mapping[str, Any]) -> tuple[str, str]:
+        item = self.items()[f"pinterest#{leads_made.ACCOUNT}#{lead['lead_id']}"]
+        return item["status"]["S"], item.get("reason", {}).get("S", "")
+
+    def erase(self, *arguments: str) -> tuple[int, dict[str, Any], str]:
+        """Exit code, what was printed as JSON, and what was said besides."""
+        command = ["erase", "--routes", str(self.routes), "--json", *arguments]
+        result = CliRunner().invoke(app, command, obj=self.place)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, json.loads(result.stdout), result.stderr
+
+
+def _at_once(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """What is parked shows up without a delay."""
+    return params | {"Entries": [entry | {"DelaySeconds": 0} for entry in params["Entries"]]}
+
+
+@pytest.fixture
+def world(
+    aws: AwsAccount, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    run = next(_runs)
+    made = functools.cache(lambda service: Telemetry(f"{service}-erase-{run}", "INFO"))
+    monkeypatch.setattr(wiring, "telemetry", made)
+    # Nobody else is running here who would have to hear of it.
+    monkeypatch.setattr(erasure, "SETTLED_SECONDS", 0.0)
+    monkeypatch.setattr(dead_letters, "LONG_POLL", 0)
+    locations = {location: {"token": token} for location, token in TOKENS.items()}
+    aws.secrets.put_secret_value(SecretId="contacts", SecretString=json.dumps({"locations": locations}))
+    facebook = {"app_secret": APP_SECRET, "verify_token": "v", "pages": {PAGE: {"token": GRAPH_TOKEN}}}
+    leadconnector = {"locations": [ORIGIN], "public_keys": [signing.public_pem(KEY)]}
+    for name, value in {"facebook": facebook, "leadconnector": leadconnector}.items():
+        aws.secrets.create_secret(Name=name, SecretString=json.dumps(value))
+    routes = tmp_path / "routes.toml"
+    routes.write_text(ROUTES, "utf-8")
+    questions = [
+        {"id": "1", "key": "full_name", "label": "Name", "type": "FULL_NAME"},
+        {"id": "2", "key": "email", "label": "E-mail", "type": "EMAIL"},
+    ]
+    with (
+        ContactsSandbox({token: location for location, token in TOKENS.items()}, burst=100_000) as crm,
+        GraphSandbox(
+            {PAGE: GRAPH_TOKEN}, app_secret=APP_SECRET, forms=[{"page": PAGE, "id": FORM, "questions": questions}]
+        ) as graph,
+    ):
+        yield World(aws, crm, graph, routes)
+
+
+def test_a_person_is_gone_from_everywhere_and_nobody_else_is(world: World) -> None:
+    """CRM, ledger and dead letters of every source; the certificate says so in ids and hashes only."""
+    first, bobs = world.pinterest(), world.pinterest(OTHER)
+    world.post("pinterest", leads_made.body(first, bobs))
+    world.crm.api.directory.create(SECOND, {"email": EMAIL.title(), "phone": PHONE})
+    dead, others = world.pinterest(), world.pinterest(OTHER)
+    world.park(
+        ("pinterest", leads_made.body(dead, others), {}),
+        ("facebook", *world.facebook()),
+        ("facebook", *world.facebook(OTHER)),
+        ("leadconnector", *world.leadconnector(EMAIL)),
+    )
+    world.make_dead()
+
+    code, told, said = world.erase("--email", EMAIL, "--yes")
+
+    assert (code, told["complete"], told["not_erased"]) == (0, True, [])
+    assert world.contacts(LOCATION) == [OTHER]
+    assert (world.contacts(SECOND), world.contacts(ORIGIN)) == ([], [])
+    left = {json.loads(message["Body"])["lead_id"]: message for message in world.aws.dead()}
+    assert others["lead_id"] in left
+    assert len(left) == 2
+    kept = left[others["lead_id"]]
+    assert json.loads(kept["Body"])["envelope"] == others
+    assert set(kept["MessageAttributes"]) == {"reason", "attempt"}
+    keys = {key for key in world.items() if not key.startswith("facebook#")}
+    account = f"pinterest#{leads_made.ACCOUNT}#"
+    assert {key for key in keys if "#" in key and not key.startswith("seal#")} == {
+        account + bobs["lead_id"],
+        account + others["lead_id"],
+    }
+    owners = {item["lead_key"]["S"] for item in world.items().values() if "lead_key" in item}
+    assert owners == {account + bobs["lead_id"], account + others["lead_id"]}
+    assert {one["location_id"] for one in told["contacts"]} == {LOCATION, SECOND, ORIGIN}
+    assert account + first["lead_id"] in told["ledger_items"]
+    assert told["dead_letters"]["looked_at"] == 5
+    assert len(told["dead_letters"]["theirs"]) == 3
+    # The other contact's phone is remembered as well.
+    salt = world.items()["erased"]["salt"]["S"]
+    assert set(told["remembered_as"]) == {hash_of(f"email:{EMAIL}", salt), hash_of(f"phone:{PHONE}", salt)}
+    for words in (json.dumps(told), str(world.items()["erased"])):
+        assert not [word for word in WORDS if word in words.lower()]
+    assert "Zebediah Quillfeather" in said
+
+
+def test_what_comes_again_is_ignored_and_what_is_left_later_is_a_new_lead(world: World) -> None:
+    """A resend, a lead that was parked all along, and one with the same phone; then the person comes back by will."""
+    resent, held = world.pinterest(), world.pinterest()
+    world.post("pinterest", leads_made.body(resent))
+    world.park(("pinterest", leads_made.body(held), {}))
+    [parked] = world.aws.parked()
+
+    code, told, _ = world.erase("--email", EMAIL, "--phone", PHONE, "--yes")
+    assert code == 0
+    assert told["parked_leads"] == []
+    world.fresh_functions()
+
+    by_phone = leads_made.lead(answers={"EMAIL": "z@example.com", "WORK_PHONE_NUMBER": "(212) 867-5309"})
+    by_phone["created_at"] = str(int((time.time() - 60) * 1000))
+    world.post(
+        "pinterest", leads_made.body(resent, by_phone, leads_made.lead(answers={"EMAIL": EMAIL}, created_at=None))
+    )
+    assert world.status(resent) == ("ignored", "erased")
+    assert world.status(by_phone) == ("ignored", "erased")
+    assert world.retry(parked) == []
+    assert world.status(held) == ("ignored", "erased")
+    assert world.contacts(LOCATION) == []
+
+    later = world.pinterest(created_at=str(int((time.time() + 5) * 1000)))
+    world.post("pinterest", leads_made.body(later))
+    assert world.status(later) == ("delivered", "")
+    assert world.contacts(LOCATION) == [EMAIL]
+
+
+def test_a_running_function_hears_of_it_within_ten_seconds(aws: AwsAccount) -> None:
+    """It reads the list at most that often, so that a lead costs no call."""
+    asked: list[float] = []
+    clock = Clock(time.time())
+    events = aws.dynamodb.meta.events
+    events.register("before-call.dynamodb.GetItem", lambda **_: asked.append(clock()))
+    known = ErasureList(aws.dynamodb, aws.table, now=clock)
+    assert [known.current() for _ in range(50)] == [None] * 50
+    assert len(asked) == 1
+    erased_list.add(aws.dynamodb, aws.table, {f"email:{EMAIL}"}, at=clock(), kept_seconds=KEPT_SECONDS)
+    clock.time += 9.9
+    assert known.current() is None
+    clock.time += 0.1
+    erased = known.current()
+    assert erased is not None
+    assert erased.at([f"email:{EMAIL}"])
+
+
+def test_a_lead_waits_while_nobody_can_say_who_was_erased(aws: AwsAccount) -> None:
+    """As for any other call to the ledger; and not every lead asks again at once."""
+    clock = Clock(time.time())
+    known = ErasureList(aws.dynamodb, "no-such-table", now=clock)
+    for _ in range(2):
+        with pytest.raises(TryAgain, match="ledger_unavailable"):
+            known.current()
+
+
+def test_what_was_under_way_meanwhile_is_found_in_a_second_look(world: World) -> None:
+    """A function that had read the list before writes the contact afterwards; the command waits for it."""
+    clock = Clock(time.time())
+    assert world.parts.erasures.current() is None
+
+    def elsewhere(seconds: float) -> None:
+        if not clock.slept:
+            world.post("pinterest", leads_made.body(world.pinterest()))
+            world.crm.api.directory.create(SECOND, {"email": EMAIL, "phone": PHONE})
+        clock.sleep(seconds)
+
+    person = erasure_contacts.person_of([f" {EMAIL.upper()} "], [], phone_region="US")
+    table = lead_opening.route_table(world.routes)
+    work = erasure.Erasure(world.place, person, table, now=clock, sleep=elsewhere, settle=30.0)
+    told = work.erase(work.find())
+    assert sum(clock.slept) == pytest.approx(30.0)
+    assert told["complete"]
+    assert len(told["contacts"]) == len(told["remembered_as"]) == 2
+    assert world.crm.contacts() == []
+    assert not [item for item in world.items().values() if "contact_id" in item]
+
+
+def test_the_operator_sees_whom_and_what_became_of_it(world: World) -> None:
+    """For people, not for programs."""
+    world.post("pinterest", leads_made.body(world.pinterest()))
+    world.park(("pinterest", leads_made.body(leads_made.lead(key=b"?" * 32)), {}))
+    world.make_dead()
+    command = ["erase", "--routes", str(world.routes), "--email", EMAIL, "--yes"]
+    result = CliRunner().invoke(app, command, obj=world.place)
+    assert result.exit_code == 1
+    assert "Zebediah Quillfeather" in result.stderr
+    assert "Not everything could be erased" in result.stdout
+    assert "cannot_decrypt" in result.stdout
+    assert not [word for word in WORDS if word in result.stdout.lower()]
+
+
+def test_a_dry_run_shows_what_there_is_and_changes_nothing(world: World) -> None:
+    """Also contacts that only share a phone, which are left alone."""
+    world.post("pinterest", leads_made.body(world.pinterest()))
+    [mine] = [each["id"] for each in world.crm.contacts()]
+    world.crm.api.directory.contacts[mine].values["phone"] = PHONE
+    family = world.crm.api.directory.create(SECOND, {"email": "aunt@example.com", "phone": PHONE}).id
+    world.park(("pinterest", leads_made.body(world.pinterest()), {}))
+    world.make_dead()
+    before = (world.crm.contacts(), world.items())
+
+    code, told, _ = world.erase("--email", EMAIL, "--dry-run")
+
+    assert code == 0
+    assert [one["contact_id"] for one in told["contacts"]] == [mine]
+    assert [one["contact_id"] for one in told["related_contacts"]] == [family]
+    assert len(told["ledger_items"]) == 2
+    assert len(told["dead_letters"]["theirs"]) == 1
+    assert (world.crm.contacts(), world.items()) == before
+    assert len(world.aws.dead()) == 1
+
+    assert world.erase("--email", EMAIL, "--yes")[0] == 0
+    assert world.contacts(SECOND) == ["aunt@example.com"]
+
+
+def test_nothing_is_erased_without_a_yes(world: World) -> None:
+    """Nobody is here to ask."""
+    world.post("pinterest", leads_made.body(world.pinterest()))
+    with pytest.raises(CommandFailed, match="--yes") as refused:
+        world.erase("--email", EMAIL)
+    assert refused.value.exit_code == 2
+    assert world.contacts(LOCATION) == [EMAIL]
+    assert "erased" not in world.items()
+
+
+def test_what_could_not_be_erased_is_named_and_done_by_running_it_again(world: World, tmp_path: Path) -> None:
+    """A location whose token is dead, and a lead that Facebook does not show; both are there to be erased later."""
+    world.post("pinterest", leads_made.body(world.pinterest()))
+    world.crm.api.directory.create(SECOND, {"email": EMAIL})
+    world.park(("facebook", *world.facebook()))
+    world.make_dead()
+    world.crm.api.tokens.pop(TOKENS[SECOND])
+    world.graph.add_fault(page=PAGE, code=100, subcode=33, status=400)
+    file = tmp_path / "certificate.json"
+
+    code, told, _ = world.erase("--email", EMAIL, "--yes", "--output", str(file))
+
+    assert code == 1
+    assert not told["complete"]
+    assert json.loads(file.read_text()) == told
+    named = {one["what"].split()[0]: one["why"] for one in told["not_erased"]}
+    assert "store it" in named["location"]
+    assert "lead_not_visible_check_leads_access_manager" in named["dead"]
+    assert (world.contacts(LOCATION), world.contacts(SECOND)) == ([], [EMAIL])
+    assert len(world.aws.sqs.receive_message(QueueUrl=world.aws.dead_letters_url, VisibilityTimeout=0)["Messages"]) == 1
+
+    world.crm.api.tokens[TOKENS[SECOND]] = SECOND
+    world.graph.clear_faults()
+    code, told, _ = world.erase("--email", EMAIL, "--yes")
+    assert (code, told["complete"]) == (0, True)
+    assert world.contacts(SECOND) == []
+    assert len(told["dead_letters"]["theirs"]) == 1
+
+
+def test_a_command_that_was_cut_off_is_completed_by_the_next(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it had come to: the ledger goes before the contact that leads to it."""
+    for place, call in ((erasure.CrmContacts, "delete"), (erasure_traces, "remove")):
+        world.post("pinterest", leads_made.body(world.pinterest()))
+        with monkeypatch.context() as patched:
+            patched.setattr(place, call, cut_off)
+            with pytest.raises(CutOff):
+                world.erase("--email", EMAIL, "--yes")
+        assert world.contacts(LOCATION) == [EMAIL]
+        assert world.erase("--email", EMAIL, "--yes")[0] == 0
+        assert world.contacts(LOCATION) == []
+        assert not [item for item in world.items().values() if "contact_id" in item]
+        world.aws.dynamodb.delete_item(TableName=world.aws.table, Key={"pk": {"S": "erased"}})
+        world.fresh_functions()
+
+
+def test_a_location_that_leads_went_to_and_that_has_no_token_any_more_is_named(world: World) -> None:
+    """LeadRelay has written there, and cannot look."""
+    world.post("pinterest", leads_made.body(world.pinterest(OTHER)))
+    rest = {location: {"token": token} for location, token in TOKENS.items() if location != LOCATION}
+    world.aws.secrets.put_secret_value(SecretId="contacts", SecretString=json.dumps({"locations": rest}))
+    code, told, _ = world.erase("--email", EMAIL, "--yes")
+    assert code == 1
+    assert [one["what"] for one in told["not_erased"]] == [f"location {LOCATION}"]
+
+
+def test_a_token_that_was_just_replaced_does_as_well(world: World) -> None:
+    """The CRM takes the previous one for a week, and the new one may not be known yet."""
+    entry = {"locations": {LOCATION: {"token": "pit-not-known-yet", "previous_token": TOKENS[LOCATION]}}}
+    world.post("pinterest", leads_made.body(world.pinterest()))
+    world.aws.secrets.put_secret_value(SecretId="contacts", SecretString=json.dumps(entry))
+    code, told, _ = world.erase("--email", EMAIL, "--yes")
+    assert (code, [one["location_id"] for one in told["contacts"]]) == (0, [LOCATION])
+
+
+def test_what_makes_no_sense_is_refused(world: World) -> None:
+    """Before anything is looked at."""
+    for arguments in (
+        (),
+        ("--email", "not an address"),
+        ("--phone", "12"),
+        ("--email", EMAIL, "--output", "/no/where.json"),
+    ):
+        with pytest.raises(CommandFailed) as refused:
+            world.erase(*arguments)
+        assert refused.value.exit_code == 2
+        assert EMAIL not in str(refused.value)
+    assert world.crm.requests() == []
+
+
+def listed(aws: AwsAccount) -> dict[str, Any]:
+    """The item that is the list."""
+    item: dict[str, Any] = aws.dynamodb.get_item(TableName=aws.table, Key={"pk": {"S": "erased"}})["Item"]
+    return item
+
+
+def test_the_list_forgets_whom_no_platform_can_bring_back(aws: AwsAccount) -> None:
+    """The salt stays, and so does whoever was erased later."""
+    table = (aws.dynamodb, aws.table)
+    erased_list.add(*table, ["email:a@example.com"], at=1_000.0, kept_seconds=KEPT_SECONDS)
+    salt = listed(aws)["salt"]
+    erased_list.add(*table, ["email:b@example.com"], at=1_000.0 + KEPT_SECONDS, kept_seconds=KEPT_SECONDS)
+    assert len(listed(aws)["people"]["M"]) == 2
+    erased_list.add(*table, ["email:c@example.com"], at=1_002.0 + KEPT_SECONDS, kept_seconds=KEPT_SECONDS)
+    assert len(listed(aws)["people"]["M"]) == 2
+    assert listed(aws)["salt"] == salt
+
+
+def test_a_long_list_is_written_in_parts(aws: AwsAccount) -> None:
+    """An expression of DynamoDB's has its limits."""
+    table = (aws.dynamodb, aws.table)
+    many = [f"email:person{number}@example.com" for number in range(100)]
+    assert len(erased_list.add(*table, many, at=1.0, kept_seconds=KEPT_SECONDS)) == 100
+    erased_list.add(*table, ["email:a@example.com"], at=10.0 + KEPT_SECONDS, kept_seconds=KEPT_SECONDS)
+    assert len(listed(aws)["people"]["M"]) == 1
+
+
+def test_a_full_list_is_said_to_be_full(aws: AwsAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item of DynamoDB has its limits; nothing is written then."""
+    monkeypatch.setattr(erased_list, "LARGEST", 100)
+    table = (aws.dynamodb, aws.table)
+    erased_list.add(*table, ["email:a@example.com", "email:b@example.com"], at=1.0, kept_seconds=KEPT_SECONDS)
+    with pytest.raises(CommandFailed, match="full"):
+        erased_list.add(*table, ["email:c@example.com"], at=1.0, kept_seconds=KEPT_SECONDS)
+    assert len(listed(aws)["people"]["M"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "contact_id", "mine"),
+    [
+        (f"leadconnector#{ORIGIN}#theirs", "", True),
+        (f"leadconnector#{ORIGIN}#theirs@2f6c", "", True),
+        (f"leadconnector#{ORIGIN}#theirs>{SECOND}", "another", True),
+        (f"leadconnector#{ORIGIN}#theirs-removed", "", True),
+        (f"leadconnector#{ORIGIN}#note-1", "theirs", True),
+        (f"leadconnector#{ORIGIN}#note-theirs", "", False),
+        (f"facebook#{PAGE}#theirs", "", False),
+        (f"facebook#{PAGE}#1", "theirs", True),
+        (f"facebook#{PAGE}#2", "", True),
+        (f"facebook#{PAGE}#3", "", False),
+    ],
+)
+def test_what_the_ledger_knows_of_a_contact(key: str, contact_id: str, mine: bool) -> None:
+    """What it became, what it came of, its counterpart elsewhere, and what was copied to it."""
+    source, account, lead_id = key.split("#", 2)
+    lead = LedgerLead(
+        key=key, status="delivered", source=source, account=account, lead_id=lead_id, contact_id=contact_id
+    )
+    assert erasure_traces.is_about(lead, {"theirs"}, {f"facebook#{PAGE}#2"}) is mine
