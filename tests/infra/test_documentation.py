@@ -23,7 +23,7 @@ from leads.sources import REGISTRY
 from tests.infra.template import template
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(ROOT.glob("*.md"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
 ROUTES = (ROOT / "ROUTES.md").read_text("utf-8")
 # When the examples' leads arrive: soon after they were left, 2026-11-20 09:30 UTC.
@@ -133,7 +133,7 @@ class TestExamples:
     def test_every_example_file_is_checked_one_way_or_another(self):
         """A fence of another kind would be looked at by nobody."""
         kinds = {info for document in DOCUMENTS for info, _ in _FENCED.findall(document.read_text("utf-8"))}
-        assert kinds <= {"toml", "toml wrong", "toml part", "json", "text"}
+        assert kinds <= {"toml", "toml wrong", "toml part", "json", "text", "sh"}
         assert len(fenced(ROUTES, "toml")) == len(self.titles)
 
     def test_a_wrong_file_is_answered_as_it_says(self):
@@ -296,7 +296,7 @@ class TestReferences:
             if "://" in target:
                 continue
             name, _, heading = target.partition("#")
-            file = ROOT / name if name else document
+            file = document.parent / name if name else document
             assert file.exists(), target
             if heading:
                 titles = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)

@@ -22,7 +22,6 @@ from infra.cli.vendors.graph_api import GraphApi
 from infra.cli.vendors.pinterest_api import AdAccount, PinterestApi
 from leads.core import tokens
 from leads.core.errors import Misconfigured
-from leads.wiring import load_routes
 
 
 def checked(place: Place, answers: Answers) -> list[str]:
@@ -77,6 +76,9 @@ def locations_wanted(place: Place, routes: Path, given: Mapping[str, str]) -> di
     named = {location: token for location, token in given.items() if location}
     if named:
         return named
+    # Late: it knows everything, and brings botocore along.
+    from leads.wiring import load_routes
+
     try:
         table = load_routes(routes)
     except Misconfigured as error:
