@@ -153,6 +153,10 @@ class Matrix:
     def _strike_retry(self) -> None:
         for function, row, action in names({"retry": ROWS["retry"]}):
             self.deployment.parked(self._arm(function, row, action))
+            if row[0] == "park":
+                # Alone, as who dies takes a whole batch along for a minute: each of these must die twice in time.
+                cell = self.cells[name_of(function, row, action)]
+                within(15, lambda cell=cell: cell.strikes[0].hits > 0)  # type: ignore[misc]
         cells = [self.cells[name_of(*each)] for each in names({"retry": ROWS["retry"]})]
         within(150, lambda: all(cell.is_struck for cell in cells) or self._is_quiet())
         for function, row, action in names({"retry": COLD_ROWS["retry"]}):
