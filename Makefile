@@ -29,6 +29,9 @@ python_version := $(shell $(PYTHON) -VV 2>/dev/null)
 stamp = .installed-$(shell (cat $(1); echo "$(python_version)") | cksum | cut -d' ' -f1)
 DEV_STAMP := .venv/$(call stamp,requirements.txt functions/requirements.txt infra/requirements-cli.txt pyproject.toml)
 SAM_STAMP := .tools/sam/$(call stamp,infra/requirements-sam.txt)
+BROWSER_STAMP := .venv/$(call stamp,infra/requirements-browser.txt)
+# The first that there is; tests/e2e/test_console.py looks for the same.
+BROWSERS := chromium chromium-browser google-chrome
 MINISTACK_STAMP := .tools/ministack/$(call stamp,infra/requirements-ministack.txt)
 
 # $(call install,folder,requirements file,what it is,how long it takes)
@@ -125,13 +128,18 @@ setup-dev: $(DEV_STAMP)
 setup-sam: $(SAM_STAMP)
 setup-ministack: $(MINISTACK_STAMP)
 
-# Root can install it; to anybody else is said what is missing, and the browser's tests are skipped.
-browser:
-	command -v chromium >/dev/null || { \
+# Whoever cannot have one of the two is told so, and the console's browser tests are skipped: there is no driver for
+# every system, and only root can install a browser.
+browser: setup-dev
+	[ -e $(BROWSER_STAMP) ] \
+	  || { { [ -x $(UV) ] && $(UV) pip install --quiet --python $(DEV)/python -r infra/requirements-browser.txt \
+	      || $(DEV)/python -m pip install --quiet -r infra/requirements-browser.txt; } >.tools/browser.log 2>&1 && touch $(BROWSER_STAMP); } \
+	  || echo "The browser's driver could not be installed (.tools/browser.log): the console's browser tests are skipped." >&2
+	command -v $(BROWSERS) >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "Installing Chromium for the console's tests (once, about a minute) …" \
 	    && apt-get update -qq >.tools/chromium.log 2>&1 \
 	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >>.tools/chromium.log 2>&1; } \
-	  || echo "There is no chromium: the console's browser tests are skipped. Install your system's package of that name." >&2
+	  || echo "There is no Chromium: the console's browser tests are skipped. Install your system's package of that name." >&2
 
 python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

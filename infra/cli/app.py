@@ -1,21 +1,20 @@
 """The commands of `leadrelay`, and how each of them ends."""
 
-import importlib
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from infra.cli.faults import CommandFailed
+from infra.cli.late_commands import LateGroup
 from infra.cli.output import errors
 from infra.cli.place import Options
 
-# Command or group → its module in commands/, which has an `app` (a group) or a function of the command's name.
-GROUPS = ("pinterest", "facebook", "leadconnector", "leads", "dead", "local")
-COMMANDS = ("init", "doctor", "reconcile", "erase")
+_STOPPED = 130
 
 app = typer.Typer(
     name="leadrelay",
+    cls=LateGroup,
     help="Set LeadRelay up, see what became of any lead, and repair.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -38,13 +37,15 @@ def options(
     ] = ".local",
 ) -> None:
     if ctx.obj is None:
-        ctx.obj = Options(stack, region, profile, state_dir)
+        ctx.obj = Options(
+            stack, region, profile, state_dir, is_aws=_is_typed(ctx, "region") or _is_typed(ctx, "profile")
+        )
 
 
-for name in COMMANDS:
-    app.command(name)(getattr(importlib.import_module(f"infra.cli.commands.{name}"), name))
-for name in GROUPS:
-    app.add_typer(importlib.import_module(f"infra.cli.commands.{name}").app, name=name)
+def _is_typed(ctx: typer.Context, name: str) -> bool:
+    """Whether an option was typed, and is not there by its environment variable."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,11 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         app(args=arguments)
     except SystemExit as ended:
-        return int(ended.code or 0)
+        # What typer makes of Ctrl-C; it says nothing.
+        return _end("Stopped.", _STOPPED) if ended.code == _STOPPED else int(ended.code or 0)
     except CommandFailed as failed:
         return _end(str(failed), failed.exit_code)
     except KeyboardInterrupt:
-        return _end("Stopped.", 130)
+        return _end("Stopped.", _STOPPED)
     except Exception as error:
         return _ended_by(error)
     return 0
@@ -67,8 +69,10 @@ def _ended_by(error: Exception) -> int:
     import urllib3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from infra.cli.aws_refusals import refusal
+
     if isinstance(error, BotoCoreError | ClientError):
-        return _end(f"AWS refused: {error} Check the region and the credentials.", 2)
+        return _end(str(refusal(error)), 2)
     if isinstance(error, urllib3.exceptions.HTTPError | ConnectionError | TimeoutError):
         return _end(f"Nobody answered ({type(error).__name__}): is the stack up?", 2)
     raise error

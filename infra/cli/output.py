@@ -4,13 +4,15 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.cli.faults import CommandFailed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -55,7 +57,10 @@ def confirm(question: str, yes: bool) -> None:
         raise CommandFailed("Nothing was done.")
 
 
-def progress() -> Progress:
+def progress() -> "Progress":
     """A progress bar on stderr; silent where that is no terminal. Use it as a context manager."""
+    # Late: most commands show none.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=errors(), transient=True, disable=not errors().is_terminal)

@@ -5,12 +5,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 
 # The function lists forms before it answers, and has five minutes.
 ANSWER_SECONDS = 320
 LOOK_SECONDS = 2.0
+# A look that fails is followed by another, at most so often without one that succeeds.
+FAILED_LOOKS = 5
+# What every deployment moves to its code, and a roll-back away from it; the schedules call it as well.
+ALIAS = "live"
 _ENDED = ("complete", "failed", "skipped")
 
 Order = Mapping[str, Any]
@@ -29,7 +35,7 @@ def ask(place: Place, order: Order) -> dict[str, Any]:
     # Never repeated by itself: a second order would be a second run.
     config = Config(read_timeout=ANSWER_SECONDS, retries={"max_attempts": 0})
     client = place.session.client("lambda", region_name=place.region, endpoint_url=place.endpoint_url, config=config)
-    answer = client.invoke(FunctionName=name, Payload=json.dumps(order).encode())
+    answer = client.invoke(FunctionName=name, Qualifier=ALIAS, Payload=json.dumps(order).encode())
     try:
         report = json.loads(answer["Payload"].read())
     except ValueError:
@@ -55,15 +61,21 @@ def follow(
 ) -> dict[str, Any]:
     """The report once every form has ended, or as it is after `timeout` seconds; `told` hears of each on the way.
 
-    look: asks for the report. What a form waits for can take a day, and its line says so.
+    look: asks for the report. What a form waits for can take a day, and its line says so. A look that AWS refuses, or
+    that nobody answers, is repeated; after FAILED_LOOKS of them in a row its error is raised.
     """
-    until = now() + timeout
+    until, failed = now() + timeout, 0
     while True:
         told(report)
         if ended(report) == len(report["forms"]) or now() >= until:
             return report
         sleep(LOOK_SECONDS)
-        report = look(order_of(run=report["run"]))
+        try:
+            report, failed = look(order_of(run=report["run"])), 0
+        except (BotoCoreError, ClientError):
+            failed += 1
+            if failed >= FAILED_LOOKS:
+                raise
 
 
 def ended(report: Mapping[str, Any]) -> int:

@@ -63,14 +63,19 @@ def span(text: str, option: str) -> float | None:
         ) from None
 
 
+def printable(text: str) -> str:
+    """A text without what a terminal would take for an order: control characters, but for the ends of lines."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def plain_table(*columns: str) -> Table:
     """A table without lines."""
     return Table(*columns, box=None, pad_edge=False, header_style="bold")
 
 
 def add_row(table: Table, *cells: str | Text) -> None:
-    """A row of texts as they are: what looks like markup in them is none."""
-    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+    """A row of texts as they are: what looks like markup in them is none, nor an order to the terminal."""
+    table.add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells))
 
 
 def print_table(console: Console, table: Table) -> None:

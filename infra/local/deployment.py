@@ -30,9 +30,11 @@ ENTRIES = {
     "rotation": "RotationFunction",
     "reconcile": "ReconcileFunction",
 }
-# What AWS has and the emulated one does not; a template with one of these is refused there as a whole. Its own
-# RotateSecret calls no function: here, a rotation is whoever calls the rotation function with its four steps.
+# What AWS has and the emulated one does not; a template with one of these is refused there as a whole, as is one with
+# an alarm on several metrics. Its own RotateSecret calls no function: here, a rotation is whoever calls the rotation
+# function with its four steps.
 NOT_EMULATED = ("AWS::Logs::QueryDefinition", "AWS::SecretsManager::RotationSchedule")
+ALARM = "AWS::CloudWatch::Alarm"
 
 
 def check_tools() -> None:
@@ -96,7 +98,7 @@ def deploy(build_dir: Path, children: Children, settings: Settings, endpoint: st
         **addresses,
         **settings.parameters,
     }
-    command = [str(SAM), "deploy", "--template", str(_emulated(build_dir / "template.yaml"))]
+    command = [str(SAM), "deploy", "--template", str(emulated(build_dir / "template.yaml"))]
     command += ["--config-file", str(ROOT / "samconfig.toml"), "--stack-name", STACK_NAME, "--region", REGION]
     command += ["--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"]
     command += [f"{name}={value}" for name, value in parameters.items()]
@@ -106,14 +108,24 @@ def deploy(build_dir: Path, children: Children, settings: Settings, endpoint: st
     children.run("sam-deploy", command, environment)
 
 
-def _emulated(template: Path) -> Path:
+def emulated(template: Path) -> Path:
     """A copy of the built template beside it, without what the emulator cannot make."""
     document = yaml.safe_load(template.read_text("utf-8"))
     resources = document["Resources"]
     document["Resources"] = {name: it for name, it in resources.items() if it["Type"] not in NOT_EMULATED}
+    for it in document["Resources"].values():
+        if it["Type"] == ALARM and "Metrics" in it["Properties"]:
+            it["Properties"] = _on_one_metric(it["Properties"])
     copy = template.with_name("emulated.yaml")
     copy.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
     return copy
+
+
+def _on_one_metric(alarm: dict[str, Any]) -> dict[str, Any]:
+    """An alarm on several metrics, on the first of them: what names it, as the dashboard does, finds it here, too."""
+    first = next(it["MetricStat"] for it in alarm["Metrics"] if "MetricStat" in it)
+    rest = {name: value for name, value in alarm.items() if name != "Metrics"}
+    return {**rest, **first["Metric"], "Statistic": first["Stat"], "Period": first["Period"]}
 
 
 @cache

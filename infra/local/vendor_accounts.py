@@ -2,12 +2,15 @@
 
 import base64
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from leads.core.iso_time import zulu_time
 
 # The Pinterest sender's own ad account and form, and an ad that collects leads there.
 AD_ACCOUNT, FORM = "111764359001", "65300871001"
@@ -18,6 +21,8 @@ PAGE = PAGES[0]
 SOURCE_LOCATION = "Qx7LeadSourceLocat10"
 KEY_FILE = "leadconnector-key.pem"
 ENVIRONMENT_FILE = "accounts.env"
+# How long Pinterest's access tokens last; the sandbox's goes on.
+TOKEN_SECONDS = 30 * 86_400
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class VendorAccounts:
             "PINTEREST_APP_ID": PINTEREST_APP_ID,
             "PINTEREST_APP_SECRET": self.pinterest_app_secret,
             "PINTEREST_ACCESS_TOKEN": self.pinterest_token,
+            "PINTEREST_EXPIRES_AT": zulu_time(int(time.time()) + TOKEN_SECONDS, "seconds"),
         }
         file = self.environment_file(folder)
         file.unlink(missing_ok=True)

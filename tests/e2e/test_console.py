@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 playwright_api = pytest.importorskip(
-    "playwright.sync_api", reason="needs Playwright: .venv/bin/python -m pip install playwright"
+    "playwright.sync_api", reason="needs Playwright: make browser, or pip install -r infra/requirements-browser.txt"
 )
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -36,6 +36,8 @@ LARGEST_PICTURE = 200_000
 WAIT = 30_000  # milliseconds
 PHONE = {"width": 375, "height": 812}
 DESK = {"width": 1280, "height": 1090}
+# What every system has some font for; hardly any text font is as wide as the last one's.
+FAMILIES = ("serif", "sans-serif", "monospace")
 ROUTES = """
 [[routes]]
 name = "Kitchens"
@@ -247,10 +249,34 @@ def test_the_keyboard_is_enough(open_page: Open) -> None:
     playwright_api.expect(page.locator("#news")).to_contain_text("Facebook lead delivered.")
     page.keyboard.press("Tab")
     tab_to(page, newest(page).get_by_role("button").inner_text().replace("\n", " "))
-    page.keyboard.press("Enter")
     opener = newest(page).get_by_role("button")
+    # Nor does marked text, wherever it is, take it from the keyboard.
+    for marked in ("road-told", opener.evaluate("node => (node.closest('tr').id = 'newest-row')")):
+        page.evaluate("id => getSelection().selectAllChildren(document.getElementById(id))", marked)
+        page.keyboard.press("Enter")
+        assert opener.get_attribute("aria-expanded") == "true"
+        assert page.locator(f"#{opener.get_attribute('aria-controls')}").is_visible()
+        page.keyboard.press("Enter")
+        assert opener.get_attribute("aria-expanded") == "false"
+
+
+def test_text_of_a_row_can_be_marked(open_page: Open) -> None:
+    """With the mouse, and the details stay as they are; a click beside it opens them."""
+    page = open_page()
+    row = send(page, "Send a lead of Facebook")
+    expect_status(row, "delivered")
+    opener, cell = row.get_by_role("button"), row.locator(".status")
+    cell.scroll_into_view_if_needed()
+    box = cell.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"], box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert page.evaluate("String(getSelection())") != ""
+    assert opener.get_attribute("aria-expanded") == "false"
+    row.locator("td").last.click()
     assert opener.get_attribute("aria-expanded") == "true"
-    assert page.locator(f"#{opener.get_attribute('aria-controls')}").is_visible()
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -289,21 +315,30 @@ def test_every_text_can_be_read(open_page: Open, scheme: str) -> None:
 
 
 def test_a_phone_shows_all_of_it(open_page: Open) -> None:
-    """Nothing sticks out at 375 px, with details open; targets are large enough for a thumb."""
+    """Nothing sticks out at 375 px, with details open and in any font; targets are large enough for a thumb."""
     page = open_page(viewport=PHONE, has_touch=True)
     row = send(page, "Test lead of Pinterest")
     expect_status(row, "delivered")
     row.click()
     page.locator("#contact-list summary").first.click()
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     beyond = (
         "all => all.filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML)"
     )
-    assert page.locator("main *:not(.unseen)").evaluate_all(beyond) == []
-    heights = page.locator(".buttons button").evaluate_all(
-        "all => all.map((one) => one.getBoundingClientRect().height)"
-    )
-    assert min(heights) >= 24  # https://www.w3.org/TR/WCAG22/#target-size-minimum
+    measured = "all => all.map((one) => one.getBoundingClientRect().height)"
+    for family in FAMILIES:
+        wear(page, family)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        assert page.locator("main *:not(.unseen)").evaluate_all(beyond) == []
+        # https://www.w3.org/TR/WCAG22/#target-size-minimum
+        assert min(page.locator(".buttons button").evaluate_all(measured)) >= 24
+
+
+def wear(page: Page, family: str) -> None:
+    """Show all texts in one family of fonts, whatever the system has for those that the page would rather have."""
+    for kind in ("text", "title", "code"):
+        page.evaluate(
+            "([name, value]) => document.documentElement.style.setProperty(name, value)", [f"--{kind}", family]
+        )
 
 
 def test_who_wants_no_motion_gets_none(open_page: Open) -> None:

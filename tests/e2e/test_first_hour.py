@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from infra.local.running_stack import stored_secret
 from tests.e2e.conftest import until
 
 pytestmark = pytest.mark.e2e
@@ -35,9 +37,10 @@ SECONDS = 90
 class Shell:
     """One bash for the whole walk, as in a terminal: what a command exports, the next one has."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, seconds: float = SECONDS) -> None:
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "STACK_"))}
         self._state_dir = state_dir
+        self._seconds = seconds
         self._bash = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=ROOT,
@@ -46,10 +49,11 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def run(self, command: str) -> tuple[int, str]:
-        """Exit code and everything that was printed."""
+        """Exit code and everything that was printed. A command that hangs is ended, and the shell with it."""
         assert self._bash.stdin
         assert self._bash.stdout
         here = command.replace(" .local/", f" {self._state_dir}/")
@@ -57,15 +61,24 @@ class Shell:
         self._bash.stdin.write(f"{here} </dev/null\nprintf '\\nended %d\\n' $?\n")
         self._bash.stdin.flush()
         printed = []
-        for line in self._bash.stdout:
-            if line.startswith("ended "):
-                return int(line.split()[1]), "".join(printed).rstrip("\n")
-            printed.append(line)
+        patience = threading.Timer(self._seconds, self._kill)
+        patience.start()
+        try:
+            for line in self._bash.stdout:
+                if line.startswith("ended "):
+                    return int(line.split()[1]), "".join(printed).rstrip("\n")
+                printed.append(line)
+        finally:
+            patience.cancel()
         raise AssertionError(f"the shell ended at {command!r}: {''.join(printed)}")
 
     def end(self) -> None:
-        self._bash.kill()
+        self._kill()
         self._bash.wait()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -107,13 +120,18 @@ def shell(running: dict[str, Any], folder: Path) -> Iterator[Shell]:
     shell.end()
 
 
-def test_every_command_of_the_page_does_what_the_page_says(shell: Shell, folder: Path) -> None:
-    """One after the other, each ends with 0 and prints what is shown; what takes a while is asked again."""
+def test_every_command_of_the_page_does_what_the_page_says(shell: Shell, folder: Path, running: dict[str, Any]) -> None:
+    """One after the other, each ends with 0 and prints what is shown; what takes a while is asked again.
+
+    No token and no key is seen on the way.
+    """
     assert len(STEPS) >= 15
+    seen: list[str] = []
     for command, shown in STEPS:
         deadline = time.monotonic() + SECONDS
         while True:
             code, printed = shell.run(command)
+            seen.append(printed)
             if code == 0 and fits(shown, printed):
                 break
             # Only what looks can be asked again: nothing else may need a second try.
@@ -122,9 +140,26 @@ def test_every_command_of_the_page_does_what_the_page_says(shell: Shell, folder:
             assert looks, told
             assert time.monotonic() < deadline, told
             time.sleep(1)
-    secrets = re.findall(r"=(.{12,})$", (folder / "accounts.env").read_text(), re.MULTILINE)
-    assert secrets
-    assert not [text for text in secrets if text in (folder / "make-run.log").read_text()]
+    seen += [(folder / name).read_text() for name in ("make-run.log", "redrive.jsonl")]
+    assert [number for number, secret in enumerate(secrets_of(running, folder)) if secret in "\n".join(seen)] == []
+
+
+def secrets_of(running: dict[str, Any], folder: Path) -> list[str]:
+    """The vendors' tokens, then the webhook's, then the keys of the subscriptions that the walk has made."""
+    tokens = re.findall(r"=(.{12,})$", (folder / "accounts.env").read_text(), re.MULTILINE)
+    webhook = stored_secret(running, "WebhookTokenSecretArn", "webhook token")["token"]
+    subscriptions = stored_secret(running, "PinterestKeysSecretArn", "Pinterest keys")["subscriptions"]
+    assert tokens
+    assert subscriptions
+    return [*tokens, webhook, *(subscription["cryptographic_key"] for subscription in subscriptions)]
+
+
+def test_a_command_that_hangs_is_ended(tmp_path: Path) -> None:
+    """With what it has started, as that keeps the shell's output open."""
+    shell = Shell(tmp_path, seconds=0.5)
+    with pytest.raises(AssertionError, match="the shell ended at 'sleep 60 & sleep 60'"):
+        shell.run("sleep 60 & sleep 60")
+    shell.end()
 
 
 def fits(shown: str, printed: str) -> bool:

@@ -40,6 +40,12 @@ def properties(kind: str) -> dict[str, dict[str, Any]]:
     return {name: found["Properties"] for name, found in resources(kind).items()}
 
 
+def watched(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics of an alarm, each with its Period: one, or those that it adds up."""
+    several = [each["MetricStat"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
+    return [{**each["Metric"], "Period": each["Period"]} for each in several] or [alarm]
+
+
 def statements() -> list[tuple[str, dict[str, Any]]]:
     """Every statement of every role's policies, with the role it belongs to."""
     return [

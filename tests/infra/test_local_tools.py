@@ -1,6 +1,7 @@
 """The local stack's settings, programs and ports: clear refusals, and nothing left running."""
 
 import os
+import re
 import socket
 import sys
 import time
@@ -96,3 +97,12 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
     except OSError:
         return False
+
+
+def test_only_the_browser_tests_need_a_browser():
+    """There is no driver for every system, and nothing else may fail for that; both look for the same browsers."""
+    made, looked_for = (ROOT / "Makefile").read_text(), (ROOT / "tests" / "e2e" / "test_console.py").read_text()
+    assert "playwright" not in (ROOT / "requirements.txt").read_text()
+    [browsers] = re.findall(r"^BROWSERS := (.+)$", made, re.MULTILINE)
+    [names] = re.findall(r"^CHROMIUM = .*map\(shutil\.which, \((.+?)\)\)", looked_for, re.MULTILINE)
+    assert browsers.split() == re.findall(r'"(.+?)"', names)

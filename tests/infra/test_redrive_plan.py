@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from infra.cli.dead import move_all
 from infra.cli.dead.interruption import Interruption
 from infra.cli.dead.parked_message import DeadLetter
-from infra.cli.dead.redrive import anew, batches, outcome_of, why_stop
+from infra.cli.dead.redrive import PATIENT, anew, batches, outcome_of, why_stop
 from infra.cli.faults import CommandFailed
 from infra.cli.story.ledger import LedgerLead
 
@@ -40,12 +40,25 @@ class TestBatches:
         [[first], _] = batches([*blind, letter(3)], canary=True)
         assert first.lead_id == "3"
 
+    def test_changes_of_what_was_delivered_before_go_behind_leads(self):
+        """One that is out of date by now leaves no trace, and would stop everything as a canary."""
+        change = letter(1, source="leadconnector", lead=lead("delivered", source="leadconnector"))
+        [[first], _] = batches([change, letter(2)], canary=True)
+        assert first.lead_id == "2"
+
 
 class TestStop:
-    @pytest.mark.parametrize("outcome", ["parked", "undeliverable", "waiting"])
+    @pytest.mark.parametrize("outcome", ["parked", "undeliverable"])
     def test_the_first_one_must_succeed(self, outcome):
-        """No outcome is none that would let the others go."""
+        """Else the others do not go."""
         assert why_stop(0, [outcome], 1, canary=True) == "the first one failed again"
+
+    def test_no_outcome_is_none_that_would_let_the_others_go(self):
+        """And it is not called a failure."""
+        assert why_stop(0, ["waiting"], 1, canary=True) == "the first one had no outcome in time"
+        assert why_stop(1, ["parked", "waiting", "waiting"], 10, canary=True) == (
+            "1 of the first 10 failed again and 2 of the first 10 had no outcome in time"
+        )
 
     @pytest.mark.parametrize("outcome", ["delivered", "ignored", "unknown"])
     def test_what_did_not_fail_lets_the_others_go(self, outcome):
@@ -71,8 +84,8 @@ class TestStop:
         assert why_stop(0, ["parked"], 400, canary=False) == ""
 
 
-def lead(status: str, at: str = "1") -> LedgerLead:
-    return LedgerLead(key="k", status=status, updated_at=at)
+def lead(status: str, at: str = "1", **changes: str) -> LedgerLead:
+    return LedgerLead(key="k", status=status, updated_at=at, **changes)
 
 
 class TestOutcome:
@@ -88,10 +101,43 @@ class TestOutcome:
         assert outcome_of(lead(status), lead(status, at="2")) == status
         assert outcome_of(None, lead(status)) == status
 
+    @pytest.mark.parametrize("status", ["delivered", "ignored"])
+    def test_an_old_verdict_on_a_record_that_changes_is_no_outcome(self, status):
+        """It may be one on an earlier change."""
+        before = lead(status, source="leadconnector")
+        assert outcome_of(before, before) == "waiting"
+        assert outcome_of(before, lead(status, at="2", source="leadconnector")) == status
+
+    @pytest.mark.parametrize("reason", sorted(PATIENT))
+    def test_a_lead_that_only_waits_for_its_turn_has_not_failed(self, reason):
+        """It uses up no attempt, and comes by itself."""
+        assert outcome_of(lead("undeliverable"), lead("parked", at="2", reason=reason)) == "waiting"
+
     def test_a_lead_in_somebodys_hands_has_none_yet(self):
         """Nor has one that the ledger does not know."""
         assert outcome_of(lead("parked"), lead("claimed", at="2")) == "waiting"
         assert outcome_of(None, None) == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("source", "updated_at", "since"),
+    [
+        ("pinterest", "1970-01-01T00:00:01Z", "delivered"),
+        ("leadconnector", "1970-01-01T00:00:01Z", ""),
+        ("leadconnector", "1970-01-01T00:00:03Z", "delivered"),
+    ],
+)
+def test_a_record_that_changes_is_delivered_since_only_if_it_was_after_it_was_parked(source, updated_at, since):
+    """Any other lead is delivered once for all."""
+    it = letter(1, source=source, parked_at=2.0, lead=lead("delivered", at=updated_at))
+    assert it.ended_since == since
+    assert letter(1).ended_since == ""
+
+
+def test_a_test_lead_goes_by_the_last_part_of_its_key():
+    """As the id is that of all of them."""
+    assert letter(1, lead_id="TEST_API", key="pinterest#1#abc").goes_by("abc")
+    assert not letter(1, lead_id="", key="").goes_by("")
 
 
 def test_a_redriven_lead_has_all_its_attempts():

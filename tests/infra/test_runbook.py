@@ -25,7 +25,10 @@ SITUATIONS = {
     "A deployment went wrong",
 }
 # What stands for a value of the reader's.
-_PLACEHOLDER = re.compile(r"<[^>]*>(?:=<[^>]*>)?")
+_PLACEHOLDER = re.compile(r"<[^>]*>")
+# Options whose value is a secret, or has one behind its "=".
+_SECRETS = re.compile(r"--(?:page|contacts-token|conversion-token)[ =]\S+=|--\S*(?:token|secret)[ =](?!\S+=)[^-\s]")
+DOCUMENTS = ("RUNBOOK.md", "README.md", "SECURITY.md", "docs/command-line.md", "docs/first-hour.md")
 
 
 def entries(title: str) -> dict[str, str]:
@@ -76,6 +79,42 @@ def test_every_command_can_be_typed(name: str) -> None:
         for command in commands
     }
     assert {command: words for command, words in unknown.items() if words} == {}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_command_has_a_secret_in_it(name: str) -> None:
+    """The shell's history keeps it, and whoever lists processes reads it: a variable or a hidden question takes it."""
+    commands = quoted((ROOT / name).read_text("utf-8"))
+    assert [command for command in commands if _SECRETS.search(_PLACEHOLDER.sub("value", command))] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "has_one"),
+    [
+        ("leadrelay init --page 7=EAA", True),
+        ("leadrelay init --contacts-token=ve9E=pit-1", True),
+        ("leadrelay init --pinterest-access-token pina_1", True),
+        ("leadrelay init --page 7", False),
+        ("leadrelay leadconnector setup --show-secret --json", False),
+    ],
+)
+def test_a_secret_in_a_command_is_recognised(command: str, has_one: bool) -> None:
+    """By the option before it."""
+    assert bool(_SECRETS.search(command)) == has_one
+
+
+def test_the_log_of_a_function_is_found_by_its_output() -> None:
+    """Its name is one that AWS makes up, so nobody knows it."""
+    assert "<log group" not in RUNBOOK
+    tails = re.findall(r"^ +aws logs tail .*--function-name <([^>]+)> \\$", RUNBOOK, re.MULTILINE)
+    assert len(tails) == RUNBOOK.count("aws logs tail")
+    assert set(tails) - {"name"} <= set(template()["Outputs"])
+
+
+def test_a_block_of_commands_is_one() -> None:
+    """A line that lost its spaces makes one paragraph of them all."""
+    for name in DOCUMENTS:
+        assert not re.findall(r"^leadrelay .*#.*$", (ROOT / name).read_text("utf-8"), re.MULTILINE), name
 
 
 def _unknown(command: Any, words: list[str]) -> Iterator[str]:

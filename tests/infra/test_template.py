@@ -3,11 +3,12 @@
 import re
 
 import pytest
+import yaml
 
 from leads.adapters.telemetry import ALARMED, ALL, NAMESPACE
-from leads.core import retry_policy
+from leads.core import graph_versions, retry_policy
 from leads.sources import REGISTRY
-from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template
+from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template, watched
 
 QUEUES = properties("AWS::SQS::Queue")
 # A message of this one is no lead: what it would find, the next schedule finds.
@@ -244,10 +245,10 @@ def test_the_alarm_on_refused_access_names_every_meaning(meaning):
 @pytest.mark.parametrize("name", ALARMS)
 def test_an_alarm_on_a_metric_of_ours_sees_all_sources(name):
     """The metric is counted for all sources together besides; only silence is one source's own."""
-    alarm = ALARMS[name]
-    if alarm["Namespace"] == NAMESPACE and name not in SILENCES:
-        assert alarm["MetricName"] in ALARMED
-        assert alarm["Dimensions"] == [{"Name": "source", "Value": ALL}]
+    for metric in watched(ALARMS[name]):
+        if metric["Namespace"] == NAMESPACE and name not in SILENCES:
+            assert metric["MetricName"] in ALARMED
+            assert metric["Dimensions"] == [{"Name": "source", "Value": ALL}]
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -264,7 +265,51 @@ def test_an_alarm_looks_no_further_back_than_cloudwatch_does(name):
     if isinstance(periods, dict):
         parameter = template()["Parameters"].get(periods.get("Ref"))
         periods = parameter["MaxValue"] if parameter else max(each["Quarters"] for each in HOURS.values())
-    assert alarm["Period"] * periods <= (7 * 86400 if alarm["Period"] >= 3600 else 86400)
+    for metric in watched(alarm):
+        assert metric["Period"] * periods <= (7 * 86400 if metric["Period"] >= 3600 else 86400)
+
+
+def test_a_comparison_that_waits_is_seen_by_the_alarm_on_its_queue():
+    """Hop after hop it is a delayed message, and hardly ever one that is being worked on."""
+    alarm = ALARMS["ReconcileQueueAlarm"]
+    assert {metric["MetricName"] for metric in watched(alarm)} == {
+        f"ApproximateNumberOfMessages{which}" for which in ("Visible", "NotVisible", "Delayed")
+    }
+    assert all(mentions(metric["Dimensions"]) == {"ReconcileQueue"} for metric in watched(alarm))
+    [total] = [each for each in alarm["Metrics"] if each.get("ReturnData", True)]
+    assert set(total["Expression"].split(" + ")) == {each["Id"] for each in alarm["Metrics"] if each is not total}
+    [period] = {metric["Period"] for metric in watched(alarm)}
+    assert period * alarm["EvaluationPeriods"] == 6 * 3600
+
+
+def test_a_limit_that_lasts_is_seen_in_every_period():
+    """What waits for the day's limit comes only every so often, and a period without it would end the hour."""
+    alarm = ALARMS["ContactsThrottledAlarm"]
+    assert alarm["Period"] >= retry_policy.LONGEST_DELAY
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 3600
+
+
+def test_the_emulated_aws_gets_every_alarm_on_one_metric(tmp_path):
+    """It refuses several; what names the alarm, as the dashboard does, finds it all the same."""
+    # Late: it brings boto3 along.
+    from infra.local.deployment import emulated
+
+    query = {"Type": "AWS::Logs::QueryDefinition"}
+    alarms = {name: {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm} for name, alarm in ALARMS.items()}
+    built = tmp_path / "template.yaml"
+    built.write_text(yaml.safe_dump({"Resources": {**alarms, "Query": query}}))
+    made = yaml.safe_load(emulated(built).read_text())["Resources"]
+    assert set(made) == set(alarms)
+    for name, alarm in made.items():
+        several = "Metrics" in ALARMS[name]
+        assert several or alarm["Properties"] == ALARMS[name]
+        assert {"MetricName", "Namespace", "Period", "Statistic", "Threshold"} <= set(alarm["Properties"])
+        assert "Metrics" not in alarm["Properties"]
+
+
+def test_the_end_of_the_default_version_of_graph_is_known():
+    """A deployment that nobody updates is warned of it."""
+    assert graph_versions.usable_until(graph_versions.version_of(DEFAULTS["GraphApiUrl"]))
 
 
 def test_hours_are_as_many_seconds_and_quarters_of_an_hour():
@@ -364,7 +409,10 @@ def test_git_ignores_what_the_commands_make(path):
     assert path in (ROOT / ".gitignore").read_text().splitlines()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "functions/requirements.txt", "infra/requirements-sam.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements.txt", "functions/requirements.txt", "infra/requirements-sam.txt", "infra/requirements-browser.txt"],
+)
 def test_every_package_is_pinned(name):
     """The same versions on every machine."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]

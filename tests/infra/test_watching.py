@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from leads.core.outcome import Outcome
 from leads.core.reconcile_report import row_of
 from leads.core.reconciling import COMPLETE, Scope, ScopeProgress
 from leads.sources import REGISTRY
-from tests.infra.template import properties, resources, template
+from tests.infra.template import properties, resources, template, watched
 
 # What AWS counts by itself: namespace → its dimension, the resource that gives that its value, and the metrics.
 AWS_METRICS = {
@@ -25,7 +26,7 @@ AWS_METRICS = {
         "AWS::SQS::Queue",
         {
             *("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"),
-            *("ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"),
+            *("ApproximateNumberOfMessagesDelayed", "ApproximateAgeOfOldestMessage", "NumberOfMessagesSent"),
         },
     ),
     "AWS/Lambda": (
@@ -84,7 +85,7 @@ def metrics() -> Iterator[tuple[str, str, str, str]]:
 def written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Every kind of line that the functions write."""
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
-    telemetry = Telemetry(f"written-{id(capsys)}", "INFO")
+    telemetry = Telemetry(f"written-{uuid.uuid4()}", "INFO")  # a logger of that name keeps the stream it began with
     for source in REGISTRY:
         lead = Outcome(
             source=source, account="1", lead_id="2", status="", detail="d", contact_id="3", location_id="4", route="r",
@@ -140,10 +141,24 @@ def test_every_metric_of_awss_in_it_exists_and_is_of_a_resource_of_ours() -> Non
 def test_an_alarm_looks_at_what_exists() -> None:
     """The same names as the dashboard's."""
     for alarm in properties("AWS::CloudWatch::Alarm").values():
-        if alarm["Namespace"] != NAMESPACE:
-            expected, _, names = AWS_METRICS[alarm["Namespace"]]
-            assert alarm["MetricName"] in names
-            assert [dimension["Name"] for dimension in alarm["Dimensions"]] == [expected]
+        for metric in watched(alarm):
+            if metric["Namespace"] != NAMESPACE:
+                expected, _, names = AWS_METRICS[metric["Namespace"]]
+                assert metric["MetricName"] in names
+                assert [dimension["Name"] for dimension in metric["Dimensions"]] == [expected]
+
+
+def test_the_dashboard_shows_all_leads_that_are_parked() -> None:
+    """What waits for a limit, a token or a route is neither visible nor held."""
+    [widget] = [widget for widget in body()["widgets"] if widget["properties"]["title"] == "Parked leads"]
+    assert {line[1].removeprefix("ApproximateNumberOfMessages") for line in widget["properties"]["metrics"]} == {
+        *("Visible", "Delayed", "NotVisible")
+    }
+
+
+def test_the_dashboard_shows_what_the_api_turns_away() -> None:
+    """No function hears of it."""
+    assert {"4xx", "5xx"} <= {name for namespace, name, *_ in metrics() if namespace == "AWS/ApiGateway"}
 
 
 def test_the_dashboard_shows_the_state_of_every_alarm() -> None:
@@ -183,7 +198,8 @@ def test_gigabyte_seconds_are_counted_with_the_memory_of_the_functions() -> None
         for line in widget["properties"].get("metrics", ())
         if isinstance(line[0], dict) and "1024000" in line[0]["expression"]
     ]
-    counted = {name: int(memory) for name, memory in re.findall(r"(\w+) \* (\d+)", sums)}
+    # A sum has a value only where all its parts have, and reconcile runs once a day.
+    counted = {name: int(memory) for name, memory in re.findall(r"FILL\((\w+), 0\) \* (\d+)", sums)}
     assert counted == {
         name: functions[f"{name.title()}Function"]["MemorySize"] for name in ("webhook", "retry", "reconcile")
     }
@@ -206,12 +222,25 @@ def test_a_saved_query_asks_for_fields_that_the_log_lines_have(
     query = properties("AWS::Logs::QueryDefinition")[name]
     assert query["Name"]["Sub"].startswith("${AWS::StackName}/")
     assert {group["Ref"] for group in query["LogGroupNames"]} <= set(resources("AWS::Logs::LogGroup"))
+    groups = {group["Ref"] for group in query["LogGroupNames"]}
+    assert groups == {"ApiLogGroup"} or "ApiLogGroup" not in groups
     text = re.sub(r"'[^']*'|/[^/]*/", " ", query["QueryString"])
     own = set(re.findall(r"\bas (\w+)", text))
     asked = set(re.findall(r"@?[a-z_]+", text)) - WORDS - own
-    fields = {key for line in written(capsys, monkeypatch) for key in line if "_aws" not in line}
+    if groups == {"ApiLogGroup"}:
+        [stage] = properties("AWS::ApiGatewayV2::Stage").values()
+        fields = set(json.loads(stage["AccessLogSettings"]["Format"]))
+    else:
+        fields = {key for line in written(capsys, monkeypatch) for key in line if "_aws" not in line}
     assert asked - {"@timestamp"} <= fields
     assert asked
+
+
+def test_failures_are_asked_for_by_everything_that_is_none() -> None:
+    """Also what waits without using up an attempt: with a dead token it is all there is."""
+    query = properties("AWS::Logs::QueryDefinition")["FailuresQuery"]["QueryString"]
+    asked = set(re.findall(r"'(\w+)'", query))
+    assert asked == set(STATUSES) - {"delivered", "duplicate", "ignored"}
 
 
 def test_every_line_of_a_lead_says_all_that_a_query_may_need(

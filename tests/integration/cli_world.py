@@ -114,7 +114,6 @@ class World:
             region=REGION,
             is_local=self.is_local,
             outputs=self.outputs,
-            parameters={},
             contacts_api_url=self.crm.url,
             pinterest_api_url="",
             graph_api_url="",

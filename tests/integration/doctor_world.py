@@ -86,10 +86,16 @@ class World:
 
     def put(self, output: str, **values: Any) -> None:
         """Put values into a secret, beside what is there."""
-        self.place.put_secret(output, {**self.place.secret(output), **values})
+        self.store(output, {**self.place.secret(output), **values})
+
+    def store(self, output: str, value: dict[str, Any]) -> None:
+        """Make `value` all that a secret holds."""
+        self.client("secretsmanager").put_secret_value(
+            SecretId=self.place.output(output), SecretString=json.dumps(value)
+        )
 
     def forget(self, output: str) -> None:
-        self.place.put_secret(output, {})
+        self.store(output, {})
 
     def answer(self, call: Call) -> Answer:
         """The webhook behind its address; without the function's handler, which logs to where results are printed."""
@@ -130,7 +136,6 @@ def world(folder: Path, *, is_local: bool = False) -> Iterator[World]:
             region=REGION,
             is_local=is_local,
             outputs=outputs,
-            parameters={},
             contacts_api_url=crm.url,
             pinterest_api_url=pinterest.url,
             graph_api_url=graph.url,
@@ -162,9 +167,9 @@ def rotate(at: int | None) -> None:
 def fill(made: World) -> None:
     """Set every source up, as a user does: subscriptions with the vendors, tokens and keys in the secrets."""
     place = made.place
-    place.put_secret("WebhookTokenSecretArn", {"token": TOKEN})
+    made.store("WebhookTokenSecretArn", {"token": TOKEN})
     locations = {HOME: {"token": HOME_TOKEN}, AWAY: {"token": AWAY_TOKEN}}
-    place.put_secret("ContactsSecretArn", {"locations": locations})
+    made.store("ContactsSecretArn", {"locations": locations})
     made.pinterest.reset()
     found = made.pinterest.add_subscription(account=ACCOUNT, webhook_url=place.webhook_url("pinterest"))
     subscription = {
@@ -175,7 +180,7 @@ def fill(made: World) -> None:
         "cryptographic_algorithm": "AES-256-GCM",
         "retired_at": None,
     }
-    place.put_secret("PinterestKeysSecretArn", {"subscriptions": [subscription]})
+    made.store("PinterestKeysSecretArn", {"subscriptions": [subscription]})
     app_of_pinterest = {
         "app_id": "1500000",
         "app_secret": "pinterest-app-secret",
@@ -183,13 +188,13 @@ def fill(made: World) -> None:
         "access_token": PINTEREST_TOKEN,
         "expires_at": "2099-01-01T00:00:00Z",
     }
-    place.put_secret("PinterestAppSecretArn", app_of_pinterest)
+    made.store("PinterestAppSecretArn", app_of_pinterest)
     pages = {PAGE: {"token": PAGE_TOKEN}}
-    place.put_secret(
+    made.store(
         "FacebookSecretArn",
         {"app_id": APP_ID, "app_secret": APP_SECRET, "verify_token": VERIFY_TOKEN, "pages": pages},
     )
-    place.put_secret("LeadConnectorSecretArn", {"locations": [AWAY], "app_ids": [], "workflow_secret": WORKFLOW_SECRET})
+    made.store("LeadConnectorSecretArn", {"locations": [AWAY], "app_ids": [], "workflow_secret": WORKFLOW_SECRET})
 
 
 def _parts(place: Place) -> wiring.Parts:
@@ -257,13 +262,15 @@ def _deployed(session: boto3.Session) -> tuple[dict[str, str], CloudFormation]:
     )
     topic = sns.create_topic(Name="alarms")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
-    session.client("logs").create_log_group(logGroupName="webhook-log")
-    session.client("logs").put_retention_policy(logGroupName="webhook-log", retentionInDays=30)
+    for name in ("webhook-log", "rotation-log"):
+        session.client("logs").create_log_group(logGroupName=name)
+        session.client("logs").put_retention_policy(logGroupName=name, retentionInDays=30)
     session.client("events").put_rule(Name="reconcile-schedule", ScheduleExpression="rate(1 day)", State="ENABLED")
     ids = {
         "AlarmTopic": ("AWS::SNS::Topic", topic),
         "DeadLetterQueueAlarm": ("AWS::CloudWatch::Alarm", alarm),
         "WebhookLogGroup": ("AWS::Logs::LogGroup", "webhook-log"),
+        "RotationLogGroup": ("AWS::Logs::LogGroup", "rotation-log"),
         "ReconcileFunctionSchedule": ("AWS::Events::Rule", "reconcile-schedule"),
     }
     outputs |= {"LedgerTableName": table, "WebhookBaseUrl": "https://example.com"} | _functions_and_queues(session)

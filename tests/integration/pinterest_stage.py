@@ -267,7 +267,6 @@ def _place(crm_url: str, front_url: str) -> Place:
             "ContactsSecretArn": CONTACTS,
             "WebhookTokenSecretArn": WEBHOOK_TOKEN,
         },
-        parameters={},
         contacts_api_url=crm_url,
         pinterest_api_url="",
         graph_api_url="",

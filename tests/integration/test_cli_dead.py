@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,14 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.cli.dead import bring_back, dead_letters
+from infra.cli.commands import dead
+from infra.cli.dead import bring_back, dead_letters, parked_message
 from infra.cli.dead.audit import Audit
 from infra.cli.dead.dead_letters import Choice, Held
 from infra.cli.dead.interruption import Interruption
 from infra.cli.dead.redrive import Redrive
+from infra.local.sandbox.events import event
+from leads.core.iso_time import iso_time
 from leads.core.lead import Envelope
 from tests import leads_made
 from tests.integration.cli_world import Instead, World, world
@@ -114,6 +118,24 @@ class TestList:
         assert (told["message_id"], told["key"], told["platform_days_left"]) == (sent["MessageId"], "", None)
         assert sent["MessageId"] in stack.run("dead", "list").stdout
 
+    def test_what_somebody_else_looks_at_is_said(self, stack: World) -> None:
+        """A queue whose letters are hidden is not empty."""
+        for _ in range(3):
+            stack.dead_letter()
+        with Held(stack.aws.sqs, stack.aws.dead_letters_url) as other:
+            other.take(limit=2)
+            result = stack.run("dead", "list", "--json")
+            assert len(json.loads(result.stdout)) == 1
+            assert "About 2 more cannot be seen" in result.stderr
+            other.take()
+            assert dead_letters.hidden(stack.aws.sqs, stack.aws.dead_letters_url) == 3
+            shown = stack.run("dead", "list")
+            assert "No dead letter can be seen" in shown.stdout
+            assert "About 3 more" in shown.stderr
+            assert "About 3 more" in stack.fails("dead", "show", "1")
+            assert "No such dead letter can be seen" in stack.run("dead", "redrive", "--all", "--yes", code=1).stdout
+        assert "cannot be seen" not in stack.run("dead", "list").stderr
+
     def test_an_empty_queue_is_said(self, stack: World) -> None:
         """As good news."""
         assert "No dead letter waits in the test stack" in stack.run("dead", "list").stdout
@@ -174,9 +196,66 @@ class TestRedrive:
         for _ in range(3):
             stack.dead_letter()
         told = stack.json("dead", "redrive", "--form", leads_made.FORM, "--yes", "--wait", "0.2", code=1)
-        assert (told["stopped"], told["left"]) == ("the first one failed again", 2)
+        assert (told["stopped"], told["left"]) == ("the first one had no outcome in time", 2)
         assert [line["outcome"] for line in told["redriven"]] == ["waiting"]
         assert (len(stack.aws.dead()), len(stack.aws.parked())) == (2, 1)
+
+    def test_letters_that_somebody_else_took_meanwhile_are_told(
+        self, stack: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They were chosen and are not sent: that is not well."""
+        for _ in range(3):
+            stack.dead_letter()
+        other = Held(stack.aws.sqs, stack.aws.dead_letters_url)
+        monkeypatch.setattr(dead, "confirm", lambda *_: other.take(limit=2))
+        result = stack.run("dead", "redrive", "--source", "pinterest", "--no-canary", "--wait", "0.1", "--json", code=1)
+        told = json.loads(result.stdout)
+        assert (told["left"], len(told["redriven"]), told["stopped"]) == (2, 1, "")
+        other.take()
+        other.give_back(other.letters)
+        monkeypatch.setattr(dead, "confirm", lambda *_: other.take())
+        shown = stack.run("dead", "redrive", "--source", "pinterest", "--no-canary", "--audit", "/dev/null", code=1)
+        assert "0 lead(s) brought back in the test stack." in shown.stdout
+        assert "2 of those chosen were being looked at by somebody else" in shown.stdout
+
+    def test_names_of_no_letter_are_told(self, stack: World) -> None:
+        """The others go; the result has the same parts whatever was found."""
+        envelope = stack.dead_letter()
+        nothing = stack.run("dead", "redrive", "lost", "--yes", "--json", code=1)
+        assert "goes by lost" in nothing.stderr
+        some = stack.run(
+            "dead", "redrive", "lost", envelope.lead_id, "--yes", "--no-canary", "--wait", "0.1", "--json", code=1
+        )
+        assert "goes by lost" in some.stderr
+        assert json.loads(some.stdout)["not_found"] == json.loads(nothing.stdout)["not_found"] == ["lost"]
+        assert json.loads(some.stdout).keys() == json.loads(nothing.stdout).keys()
+        assert len(stack.aws.parked()) == 1
+
+    def test_a_lead_that_waits_for_the_crms_limit_has_not_failed(self, stack: World) -> None:
+        """It is parked with its claim, and comes by itself; until then the others wait."""
+        for _ in range(2):
+            stack.dead_letter()
+        stack.crm.add_fault(match={"path": "/contacts/upsert"}, status=429)
+        with stack.retry_function():
+            told = stack.json("dead", "redrive", "--source", "pinterest", "--yes", "--wait", "0.5", code=1)
+        assert [(line["outcome"], line["reason_now"]) for line in told["redriven"]] == [("waiting", "rate_limited")]
+        assert told["stopped"] == "the first one had no outcome in time"
+
+    def test_an_earlier_delivery_of_a_record_is_no_outcome_of_its_change(self, stack: World) -> None:
+        """The CRM is down, and what the ledger says is of yesterday: the redrive stops."""
+        changed = event("ContactUpdate", "source-location", {"id": "c1", "email": "ada@example.com"})
+        envelope = parked_message.envelope("leadconnector", changed, iso_time(time.time() - 3600))
+        yesterday = {"S": iso_time(time.time() - DAY)}
+        item = {"pk": {"S": envelope.ledger_key}, "status": {"S": "delivered"}, "updated_at": yesterday}
+        stack.aws.dynamodb.put_item(TableName=stack.aws.table, Item=item | {"contact_id": {"S": "x"}})
+        for _ in range(2):
+            stack.dead_letter(envelope, known=False)
+        stack.crm.add_fault(match={}, status=500)
+        assert "since delivered" not in stack.run("dead", "list").stdout
+        with stack.retry_function():
+            told = stack.json("dead", "redrive", "--source", "leadconnector", "--yes", "--wait", "0.3", code=1)
+        assert [line["outcome"] for line in told["redriven"]] == ["waiting"]
+        assert told["left"] == 1
 
     def test_a_dry_run_sends_nothing(self, stack: World) -> None:
         """It says what would be sent, why, and where to."""

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import json
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from infra.cli.checks import aws
+from infra.cli.checks import aws, facebook, leadconnector
 from infra.cli.checks.examine import examine
 from infra.cli.checks.finding import SYSTEMS, Check, Finding, State
 from infra.cli.checks.patient import Patient
 from infra.cli.faults import CommandFailed
 from infra.cli.vendors.web import call
+from infra.local.sandbox.web import Answer, LoopbackServer
 from tests.integration.doctor_world import (
     ACCOUNT,
     APP_ID,
@@ -28,6 +32,7 @@ from tests.integration.doctor_world import (
     HOME_TOKEN,
     PAGE,
     PAGE_TOKEN,
+    PINTEREST_TOKEN,
     REGION,
     ROUTES,
     UNSPEAKABLE,
@@ -278,14 +283,14 @@ CRM_FAULTS: dict[str, tuple[Callable[[World], None], str, str, str, str]] = {
         HOME,
         "fault",
         "out of order",
-        "doctor --only crm",
+        "leads recent --status parked",
     ),
     "an expired OAuth token": (
         _entry(**_oauth(expires_at=LONG_AGO)),
         f"{HOME} token",
         "fault",
         "was not renewed",
-        "RotationFunction",
+        "aws logs tail rotation-log",
     ),
     "an OAuth token that nobody renews": (
         _entry(**_oauth(refresh_token="")),
@@ -375,6 +380,19 @@ PINTEREST_FAULTS: dict[str, tuple[Callable[[World], None], str, str, str]] = {
         f"pinterest subscribe --account {ACCOUNT}",
     ),
     "a dead token": (_app(access_token="pina_dead"), "access token", "fault", "init"),
+    "a token with a line break": (_app(access_token="pina_half\nother"), "access token", "fault", "init"),
+    "an app secret of another app": (
+        lambda stack: stack.pinterest.connect_app(app_id="1500000", app_secret="another"),
+        "app",
+        "fault",
+        "init",
+    ),
+    "a token that may only read": (
+        lambda stack: stack.pinterest.add_token(token=PINTEREST_TOKEN, scopes=["ads:read"]),
+        f"{ACCOUNT} scope",
+        "fault",
+        "ads:write",
+    ),
     "no token": (_app(access_token=""), "access token", "warning", "init"),
     "an expired token": (_app(expires_at=LONG_AGO), "expiry", "fault", "init"),
     "a token that nobody renews": (
@@ -532,6 +550,91 @@ def test_a_secret_that_is_no_json_object_is_a_finding_and_no_trace(well: World) 
     report = well.json("doctor", code=1)
     assert {it["system"] for it in report["findings"] if it["state"] == "fault"} >= {"aws", "facebook"}
     assert any(it["name"] == "keys" and it["state"] == "ok" for it in report["findings"])
+
+
+def _other_secret(stack: World, output: str, **deletion: Any) -> str:
+    """Another secret in the place of one, deleted like that."""
+    client = stack.client("secretsmanager")
+    arn: str = client.create_secret(Name=f"deleted {time.time_ns()}", SecretString="{}")["ARN"]
+    client.delete_secret(SecretId=arn, **deletion)
+    return arn
+
+
+@pytest.mark.parametrize(
+    ("deletion", "words", "fix"),
+    [
+        ({"ForceDeleteWithoutRecovery": True}, "is gone", "make deploy"),
+        ({"RecoveryWindowInDays": 7}, "about to be deleted", "aws secretsmanager restore-secret --secret-id arn:"),
+    ],
+)
+def test_a_deleted_secret_is_no_empty_one(well: World, deletion: dict[str, Any], words: str, fix: str) -> None:
+    """AWS says the same of a secret without a value and of none."""
+    output = "ContactsSecretArn"
+    outputs = {**well.place.outputs, output: _other_secret(well, output, **deletion)}
+    patient = Patient(dataclasses.replace(well.place, outputs=outputs), well.routes)
+    [finding] = examine([aws.AWS.check(output, aws._secret, patient, output)])
+    assert finding.state is State.FAULT
+    assert words in finding.sentence
+    assert fix in finding.fix
+
+
+def test_a_command_names_what_brings_a_secret_back_that_is_about_to_be_deleted(well: World) -> None:
+    """Not only doctor."""
+    arn = _other_secret(well, "ContactsSecretArn", RecoveryWindowInDays=7)
+    place = dataclasses.replace(well.place, outputs={"ContactsSecretArn": arn})
+    with pytest.raises(CommandFailed, match="aws secretsmanager restore-secret"):
+        place.secret("ContactsSecretArn")
+
+
+def test_a_webhook_that_refuses_what_is_right_is_told_with_its_log(well: World) -> None:
+    """The fix of doctor is never doctor itself."""
+    door = LoopbackServer(0, lambda _: Answer(404), "another front door")
+    door.start()
+    try:
+        patient = Patient(dataclasses.replace(well.place, front_url=door.url), well.routes)
+        findings = [
+            *aws._takes_deliveries(patient),
+            *facebook._signature(patient, APP_SECRET),
+            *facebook._verification(patient, VERIFY_TOKEN),
+            *leadconnector._workflow_secret(patient),
+        ]
+    finally:
+        door.stop()
+    command = f"aws logs tail webhook-log --since 1h --region {REGION}"
+    assert [(it.state, command in it.fix, "doctor" in it.fix) for it in findings] == [(State.FAULT, True, False)] * 4
+
+
+def test_a_subscription_that_sends_elsewhere_has_one_fix(well: World) -> None:
+    """`pinterest subscribe` would refuse and say rotate."""
+    well.pinterest.reset()
+    well.pinterest.add_subscription(account=ACCOUNT, webhook_url="https://crm.example.com/hooks/theirs")
+    fixes = {it["fix"] for it in found(well, "pinterest") if it["name"] == f"{ACCOUNT} subscriptions"}
+    assert fixes >= {f"leadrelay --stack leadrelay --region {REGION} pinterest rotate --account {ACCOUNT}"}
+    assert not [fix for fix in fixes if "pinterest subscribe" in fix]
+
+
+def test_what_is_under_way_when_the_examination_is_stopped_is_not_waited_for() -> None:
+    """And what has not begun never begins."""
+    began, go_on = [], threading.Event()
+
+    def slow() -> Iterator[Finding]:
+        began.append(1)
+        if len(began) == 1:
+            time.sleep(0.2)  # until the main thread waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        go_on.wait(5)
+        yield Finding("aws", "slow", State.OK, "Fine.")
+
+    before = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            examine([Check("aws", str(number), slow) for number in range(40)])
+        assert time.monotonic() - before < 2
+        assert len(began) <= 16
+    finally:
+        go_on.set()
+    time.sleep(0.05)
+    assert len(began) <= 16
 
 
 def test_a_check_that_breaks_is_a_fault_that_names_the_kind_and_quotes_nothing() -> None:

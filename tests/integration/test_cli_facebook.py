@@ -52,7 +52,7 @@ STORED = {"app_id": APP_ID, "app_secret": APP_SECRET, "verify_token": VERIFY_TOK
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(tmp_path_factory.mktemp("stack"), is_local=True) as made:
-        made.place.put_secret(SECRET, STORED)
+        made.store(SECRET, STORED)
 
         def answer(call: Call) -> Answer:
             told = made.answer(call)
@@ -69,7 +69,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def stack(deployed: World) -> World:
     """Both pages with a form each, and nothing subscribed to."""
     fill(deployed)
-    deployed.place.put_secret(SECRET, STORED)
+    deployed.store(SECRET, STORED)
     deployed.crm.reset()
     deployed.graph.reset()
     deployed.graph.replace_token(OTHER, OTHER_TOKEN)
@@ -155,6 +155,16 @@ class TestSubscribe:
         assert states(stack, "subscribe")[APP_ID] == "unchanged"
         assert stack.graph.app_subscription()["callback_url"].endswith(TOKEN)  # type: ignore[index]
 
+    def test_a_host_of_ones_own_is_ours_and_stays(self, stack: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The token in the path tells whose it is, not the host."""
+        own = f"https://leads.example.com/webhooks/facebook/{TOKEN}"
+        stack.graph.subscribe_app(own)
+        assert states(stack, "subscriptions")[APP_ID] == "ours"
+        asked: list[str] = []
+        monkeypatch.setattr(GraphApi, "subscribe_app", lambda _, callback, *rest: asked.append(callback))
+        assert states(stack, "subscribe")[APP_ID] == "unchanged"
+        assert asked == [own]
+
     def test_an_inactive_subscription_is_seen_and_mended(self, stack: World) -> None:
         """It would tell nothing."""
         stack.graph.subscribe_app(stack.place.webhook_url("facebook"), active=False)
@@ -219,7 +229,7 @@ class TestSubscribe:
     )
     def test_a_secret_that_is_not_complete_names_what_is_missing(self, stack: World, lacking: str, word: str) -> None:
         """And the command that stores it."""
-        stack.place.put_secret(SECRET, {name: value for name, value in STORED.items() if name != lacking})
+        stack.store(SECRET, {name: value for name, value in STORED.items() if name != lacking})
         sentence = fails(stack, "subscribe")
         assert word in sentence
         assert "leadrelay init" in sentence

@@ -13,6 +13,7 @@ from infra.cli.setup.answers import Answers
 from infra.cli.setup.interview import interview
 from infra.cli.setup.secret_edit import changed, edit_secret, merged
 from infra.cli.vendors.contacts_api import DESTINATION, FIELDS, READ, SOURCE, WRITE, ContactsApi, ContactsRefused
+from infra.cli.vendors.graph_api import GraphApi
 from infra.local.contacts_sandbox import ContactsSandbox
 from tests.integration.doctor_world import (
     ACCOUNT,
@@ -50,7 +51,7 @@ def fresh(stack: World) -> World:
     stack.graph.reset()
     for output in (PINTEREST, FACEBOOK, "PinterestKeysSecretArn", "LeadConnectorSecretArn"):
         stack.forget(output)
-    stack.place.put_secret(CONTACTS, {"locations": {}})
+    stack.store(CONTACTS, {"locations": {}})
     return stack
 
 
@@ -72,11 +73,12 @@ def test_what_is_missing_is_listed_with_its_options_and_nothing_is_stored(fresh:
         f"--contacts-token {HOME}=<token> (or CONTACTS_TOKEN)",
         "--pinterest-app-secret (or PINTEREST_APP_SECRET)",
         "--pinterest-access-token (or PINTEREST_ACCESS_TOKEN)",
+        "--pinterest-expires-at (or PINTEREST_EXPIRES_AT)",
         "--facebook-app-id (or FACEBOOK_APP_ID)",
         "--page <page id>=<page token> (or FACEBOOK_PAGES)",
     ):
         assert option in said
-    assert "refresh" not in said
+    assert "--pinterest-refresh-token" not in said
     assert fresh.place.secret(CONTACTS) == {"locations": {}}
 
 
@@ -106,7 +108,7 @@ def test_a_token_that_may_not_write_is_not_stored_and_one_without_custom_fields_
 def test_a_replaced_token_stays_beside_the_new_one_and_nothing_is_dropped(fresh: World) -> None:
     """HighLevel takes both for seven days; what else is in the secret is not ours to drop."""
     old = {"token": "pit-old", "note": "of the owner"}
-    fresh.place.put_secret(CONTACTS, {"locations": {HOME: old, AWAY: {"token": AWAY_TOKEN}}, "companies": {"c": {}}})
+    fresh.store(CONTACTS, {"locations": {HOME: old, AWAY: {"token": AWAY_TOKEN}}, "companies": {"c": {}}})
     report = fresh.json("init", "--contacts-token", HOME_TOKEN)
     assert report["stored"] == {"ContactsSecret": [f"locations.{HOME}.token", f"locations.{HOME}.previous_token"]}
     secret = fresh.place.secret(CONTACTS)
@@ -125,20 +127,78 @@ def test_tokens_of_several_locations_name_their_location(fresh: World) -> None:
 
 
 def test_pinterest_is_stored_when_its_token_works(fresh: World) -> None:
-    """A new access token makes the old one's end unknown, so that the rotation looks at once."""
+    """A new access token makes the old one's end unknown, so that the rotation renews it at once."""
     app = ["--pinterest-app-id", "15", "--pinterest-app-secret", "s", "--pinterest-access-token", PINTEREST_TOKEN]
+    app += ["--pinterest-refresh-token", "pinr_1"]
     crm = ["--contacts-token", HOME_TOKEN]
-    fresh.put(PINTEREST, conversion_tokens={"7": "kept"})
+    fresh.put(PINTEREST, conversion_tokens={"7": "kept"}, expires_at="2099-01-01T00:00:00Z")
     report = fresh.json("init", *crm, *app, "--conversion-token", f"{ACCOUNT}=conv")
     assert report["next"][:2] == ["leadrelay pinterest forms", "leadrelay pinterest subscribe"]
     stored = fresh.place.secret(PINTEREST)
     assert stored["conversion_tokens"] == {"7": "kept", ACCOUNT: "conv"}
     assert (stored["app_id"], stored["access_token"], stored["expires_at"]) == ("15", PINTEREST_TOKEN, "")
-    refused = fresh.run("init", "--pinterest-access-token", "pina_wrong", code=1)
+    wrong_pair = ("--pinterest-access-token", "pina_wrong", "--pinterest-refresh-token", "pinr_2")
+    refused = fresh.run("init", *wrong_pair, code=1)
     assert "access token" in str(refused.exception)
     wrong = fresh.run("init", "--pinterest-expires-at", "soon", code=2)
     assert "'soon' is no time" in str(wrong.exception)
     assert fresh.place.secret(PINTEREST) == stored
+
+
+def test_a_pinterest_token_that_nothing_renews_is_stored_with_its_end(fresh: World) -> None:
+    """The alarm that warns of it knows the day from nowhere else; the former token's end is none."""
+    fresh.put(PINTEREST, access_token="pina_old", expires_at="2026-01-01T00:00:00Z")
+    app = ["--pinterest-app-id", "15", "--pinterest-app-secret", "s", "--pinterest-access-token", PINTEREST_TOKEN]
+    arguments = ["init", "--contacts-token", HOME_TOKEN, *app]
+    said = str(fresh.run(*arguments, code=2).exception)
+    assert "--pinterest-expires-at (or PINTEREST_EXPIRES_AT)" in said
+    assert fresh.place.secret(PINTEREST)["access_token"] == "pina_old"
+    fresh.json(*arguments, "--pinterest-expires-at", "2099-01-01T00:00:00Z")
+    assert fresh.place.secret(PINTEREST)["expires_at"] == "2099-01-01T00:00:00Z"
+    # Given once, it holds as long as its token does.
+    fresh.json("init", "--contacts-token", HOME_TOKEN, "--pinterest-app-id", "16")
+    assert fresh.place.secret(PINTEREST)["expires_at"] == "2099-01-01T00:00:00Z"
+
+
+def test_another_pinterest_token_leaves_no_refresh_token_behind(fresh: World) -> None:
+    """The next rotation would bring the former user's tokens back."""
+    old = {"app_id": "15", "app_secret": "s", "access_token": "pina_old", "refresh_token": "pinr_old"}
+    fresh.put(PINTEREST, **old, expires_at="2026-01-01T00:00:00Z", refresh_token_expires_at="2026-02-01T00:00:00Z")
+    arguments = ["init", "--contacts-token", HOME_TOKEN, "--pinterest-access-token", PINTEREST_TOKEN]
+    assert "--pinterest-expires-at" in str(fresh.run(*arguments, code=2).exception)
+    report = fresh.json(*arguments, "--pinterest-expires-at", "2099-01-01T00:00:00Z")
+    assert [it for it in report["remarks"] if "give its refresh token" in it]
+    stored = fresh.place.secret(PINTEREST)
+    assert (stored["access_token"], stored["refresh_token"]) == (PINTEREST_TOKEN, "")
+    assert "refresh_token_expires_at" not in stored
+    again = fresh.json(*arguments, "--pinterest-refresh-token", "pinr_new")
+    assert fresh.place.secret(PINTEREST)["refresh_token"] == "pinr_new"
+    assert not [it for it in again["remarks"] if "refresh token" in it]
+
+
+def test_an_app_that_pinterest_does_not_take_is_not_stored(fresh: World) -> None:
+    """The first to notice would be the rotation, weeks later."""
+    fresh.pinterest.connect_app(app_id="15", app_secret="right")
+    given = ["init", "--contacts-token", HOME_TOKEN, "--pinterest-access-token", PINTEREST_TOKEN]
+    given += ["--pinterest-refresh-token", "pinr_1"]
+    for app_id, app_secret in (("15", "wrong"), ("my name", "right")):
+        refused = fresh.run(*given, "--pinterest-app-id", app_id, "--pinterest-app-secret", app_secret, code=1)
+        assert "does not take the app id with the app secret" in str(refused.exception)
+    assert fresh.place.secret(PINTEREST) == {}
+    app = ["--pinterest-app-id", "15", "--pinterest-app-secret", "right"]
+    fresh.pinterest.add_token(token=PINTEREST_TOKEN, scopes=["ads:read"])
+    assert "lacks ads:write" in fresh.json(*given, *app)["remarks"][0]
+    fresh.pinterest.add_fault(match={"path": "/v5/oauth/token"}, status=403, body={"code": 29, "message": "no"})
+    assert "does not tell" in fresh.json(*given, *app)["remarks"][0]
+
+
+@pytest.mark.parametrize("token", ["pina_half\nother half", "pina_shor…"])
+def test_a_pinterest_token_that_no_header_takes_is_a_sentence(fresh: World, token: str) -> None:
+    """A header's own error quotes it."""
+    app = ["--pinterest-app-id", "15", "--pinterest-app-secret", "s", "--pinterest-refresh-token", "pinr_1"]
+    failed = fresh.run("init", "--contacts-token", HOME_TOKEN, *app, "--pinterest-access-token", token, code=1)
+    assert "no text that Pinterest gives" in str(failed.exception)
+    assert token[:9] not in failed.output + str(failed.exception)
 
 
 def test_facebook_gets_a_verify_token_of_its_own_and_keeps_the_former_app_secret(fresh: World) -> None:
@@ -167,6 +227,26 @@ def test_a_page_token_is_checked_by_facebook_before_it_is_stored(fresh: World) -
     assert "leadrelay facebook subscribe" in report["next"]
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"app_id": "99"}, "another app's, 99"),
+        ({"profile_id": "222"}, "that of page 222"),
+        ({"scopes": ["pages_show_list"]}, "lacks leads_retrieval"),
+    ],
+)
+def test_a_live_token_of_another_page_or_app_is_not_stored(
+    fresh: World, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any], words: str
+) -> None:
+    """It is valid, and a public page is shown to it."""
+    real = GraphApi.debug_token
+    monkeypatch.setattr(GraphApi, "debug_token", lambda api, token: {**real(api, token), **facts})
+    app = ["--facebook-app-id", APP_ID, "--facebook-app-secret", APP_SECRET, "--contacts-token", HOME_TOKEN]
+    refused = fresh.run("init", *app, "--page", f"{PAGE}={PAGE_TOKEN}", code=1)
+    assert words in str(refused.exception)
+    assert fresh.place.secret(FACEBOOK) == {}
+
+
 class Person:
     """Answers in order; `said` is what was said to them."""
 
@@ -193,12 +273,15 @@ class Person:
 
 def test_a_person_is_asked_again_until_a_token_works(fresh: World) -> None:
     """Nothing is stored by asking."""
-    person = Person("", "pit-wrong", HOME_TOKEN, True, "15", "app secret", "pina_wrong", "", "")
-    person._answers += [PINTEREST_TOKEN, "", "", False]
+    end = "2099-01-01T00:00:00Z"
+    # Without a refresh token an empty end is asked for again.
+    person = Person("", "pit-wrong", HOME_TOKEN, True, "15", "app secret", "pina_wrong", "pinr_1", "")
+    person._answers += [PINTEREST_TOKEN, "", "", end, False]
     answers = Answers(locations={HOME: ""})
     interview(fresh.place, answers, person)
     assert answers.locations == {HOME: HOME_TOKEN}
-    assert answers.pinterest == {"app_id": "15", "app_secret": "app secret", "access_token": PINTEREST_TOKEN}
+    app = {"app_id": "15", "app_secret": "app secret"}
+    assert answers.pinterest == {**app, "access_token": PINTEREST_TOKEN, "expires_at": end}
     assert not answers.wants_facebook
     assert any("does not know the token" in it for it in person.said)
     assert not [it for it in person.said if "pit-wrong" in it or "pina_wrong" in it]
@@ -213,6 +296,17 @@ def test_a_person_is_asked_for_each_page_of_facebook(fresh: World) -> None:
     assert answers.facebook == {"app_id": APP_ID, "app_secret": APP_SECRET}
     assert answers.pages == {PAGE: PAGE_TOKEN}
     assert not answers.wants_pinterest
+
+
+def test_an_empty_answer_keeps_a_pages_stored_token(fresh: World) -> None:
+    """Which doctor's own fix asks for."""
+    pages = {PAGE: {"token": PAGE_TOKEN}}
+    fresh.put(FACEBOOK, app_id=APP_ID, app_secret=APP_SECRET, verify_token=VERIFY_TOKEN, pages=pages)
+    person = Person(HOME_TOKEN, False, "", "", "", "")
+    answers = Answers(locations={HOME: ""}, pages={PAGE: ""})
+    interview(fresh.place, answers, person)
+    assert answers.pages == {PAGE: ""}
+    assert "empty keeps the stored one" in person.said[-1]
 
 
 def test_an_empty_answer_keeps_what_is_stored(fresh: World) -> None:
@@ -251,6 +345,21 @@ def test_a_secret_without_a_value_gets_its_first_and_an_equal_one_no_other(fresh
     versions = client.describe_secret(SecretId=arn)["VersionIdsToStages"]
     assert edit_secret(empty, "EmptySecretArn", lambda secret: {**secret, "a": 1}) == []
     assert client.describe_secret(SecretId=arn)["VersionIdsToStages"] == versions
+
+
+def test_of_two_first_values_stored_at_once_none_is_lost(fresh: World) -> None:
+    """Every stack begins with secrets that hold nothing."""
+    arn = fresh.client("secretsmanager").create_secret(Name="first")["ARN"]
+    empty = type(fresh.place)(**{**vars(fresh.place), "outputs": {"FirstSecretArn": arn}})
+    others: list[list[str]] = []
+
+    def edit(secret: dict[str, Any]) -> dict[str, Any]:
+        if not others:
+            others.append(edit_secret(empty, "FirstSecretArn", lambda held: {**held, "b": 2}))
+        return {**secret, "a": 1}
+
+    assert edit_secret(empty, "FirstSecretArn", edit) == ["a"]
+    assert empty.secret("FirstSecretArn") == {"b": 2, "a": 1}
 
 
 def test_names_of_changes_hold_no_value() -> None:

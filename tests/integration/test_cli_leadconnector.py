@@ -39,7 +39,7 @@ def stack(deployed: World) -> World:
     deployed.crm.reset()
     deployed.crm.clear_faults()
     deployed.forget(SECRET)
-    deployed.place.put_secret(CONTACTS, {"locations": {HOME: {"token": HOME_TOKEN}}})
+    deployed.store(CONTACTS, {"locations": {HOME: {"token": HOME_TOKEN}}})
     return deployed
 
 
@@ -134,7 +134,7 @@ def test_the_instructions_are_complete(stack: World) -> None:
 @pytest.mark.parametrize("others", [{}, {HOME: {"token": "a"}, "AnotherLocation": {"token": "b"}}])
 def test_where_a_route_leads_is_left_open_unless_it_is_clear(stack: World, others: dict[str, Any]) -> None:
     """One location beside the source is clear; none or two are not."""
-    stack.place.put_secret(CONTACTS, {"locations": others})
+    stack.store(CONTACTS, {"locations": others})
     [route] = parse_routes(tomllib.loads(told(stack, "--location", AWAY)["routes"])).routes
     assert route.location == NO_LOCATION
 

@@ -12,12 +12,15 @@ from typing import Any
 import boto3
 import pytest
 
+from infra.cli.faults import CommandFailed
+from infra.cli.story.follow import outcome
+from infra.cli.story.ledger import LedgerLead
 from infra.local.graph_sandbox import GraphSandbox
 from infra.local.sandbox import signing
 from leads.core.ledger import Claim
 from tests import leads_made
 from tests.fakes import LOCATION
-from tests.integration.cli_world import World, world
+from tests.integration.cli_world import Instead, World, world
 from tests.integration.conftest import REGION
 
 PERSON = {"FULL_NAME": "Ada Lovelace", "EMAIL": "ada.sent@example.com", "COUNTRY": "US"}
@@ -108,6 +111,47 @@ class TestShow:
             assert isinstance(stack.parts.ledger.claim(lead, until=time.time() + until, message_id=""), Claim)
             [told] = stack.json("leads", "show", lead_id)
             assert told["where"].startswith(beginning)
+
+    def test_test_leads_are_found_by_the_id_they_share(self, stack: World) -> None:
+        """The last ones, and what the log says around the time of each."""
+        for _ in range(2):
+            stack.dead_letter(stack.wrapped(leads_made.lead(lead_id="TEST_API")))
+            time.sleep(0.002)
+        result = stack.run("leads", "show", "TEST_API", "--json")
+        told = json.loads(result.stdout)
+        assert len(told) == 2
+        assert told[0]["updated_at"] > told[1]["updated_at"]
+        assert "the id of all of Pinterest's test leads" in result.stderr
+        seal = told[0]["lead_id"]
+        assert [letter["lead_id"] for letter in stack.json("dead", "show", seal)] == ["TEST_API"]
+        with logging(stack) as write:
+            write({"message": "of another", "lead_id": "TEST_API"}, time.time() - 600)
+            write({"message": "lead delivered", "lead_id": "TEST_API"}, time.time())
+            logged = stack.run("leads", "show", seal, "--logs", "--json")
+        assert [line["message"] for line in json.loads(logged.stdout)[0]["log"]] == ["lead delivered"]
+        assert "may be another's" in logged.stderr
+
+    def test_a_lead_of_a_known_account_is_found_without_a_search(self, stack: World) -> None:
+        """The keys it may have follow from the secrets."""
+        envelope = stack.dead_letter()
+        stack.place._clients["dynamodb"] = Instead(stack.aws.dynamodb, get_paginator=None)
+        [told] = stack.json("leads", "show", envelope.lead_id)
+        assert told["key"] == envelope.ledger_key
+
+    def test_a_lead_of_another_account_is_searched_for(self, stack: World) -> None:
+        """By its id alone: one that is a part of another's is not taken for it."""
+        for lead_id in ("7", "77"):
+            stack.dead_letter(stack.wrapped(leads_made.lead(lead_id=lead_id, advertiser_id="999")))
+        assert [lead["key"] for lead in stack.json("leads", "show", "7")] == ["pinterest#999#7"]
+
+    def test_a_terminal_is_given_no_orders(self, stack: World) -> None:
+        """What the CRM or a form may have put into a text is shown and not done."""
+        envelope = stack.wrapped()
+        stack.parts.ledger.park(envelope, reason="contacts_api_5xx", claim=None)
+        with logging(stack) as write:
+            write({"lead_id": envelope.lead_id, "detail": "\x1b[2J\x9b2J"}, time.time() - 10)
+            shown = stack.run("leads", "show", envelope.lead_id, "--logs").stdout
+        assert "\ufffd[2J\ufffd2J" in shown
 
     def test_an_unknown_lead_is_said(self, stack: World) -> None:
         """With what fetches it."""
@@ -202,16 +246,25 @@ class TestSend:
         [sent] = stack.json(*command, code=1)["sent"]
         assert sent["status"] == 401
 
-    @pytest.mark.parametrize("content", ["[]", "7", "{", '{"hello": 1}'])
+    @pytest.mark.parametrize(
+        "content", ["[]", "7", "{", '{"hello": 1}', '{"answers": null}', '{"answers": 5}', "[" * 100_000]
+    )
     def test_a_file_without_a_lead_is_refused(self, stack: World, tmp_path: Path, content: str) -> None:
-        """In a sentence."""
+        """In a sentence, whosever it is said to be."""
         (tmp_path / "lead.json").write_text(content)
-        result = stack.run("leads", "send", str(tmp_path / "lead.json"), code=None)
-        assert str(result.exception)
+        for options in ((), ("--source", "pinterest")):
+            result = stack.run("leads", "send", str(tmp_path / "lead.json"), *options, code=None)
+            assert isinstance(result.exception, CommandFailed)
 
     def test_a_file_that_is_not_there_is_named(self, stack: World) -> None:
         """With the reason."""
         assert "nowhere.json cannot be read" in stack.fails("leads", "send", "nowhere.json", code=2)
+
+
+def test_an_ignored_lead_is_told_with_what_its_reason_means() -> None:
+    """Not every one is ignored as a route says so."""
+    said = outcome(LedgerLead(key="k", status="ignored", reason="erased"))
+    assert said.startswith("The lead was ignored (erased): its person was erased")
 
 
 class TestLocal:
@@ -233,10 +286,10 @@ class TestLocal:
         assert "The CRM works." in stack.run("local", "show").stdout
 
     def test_a_broken_crm_parks_and_a_refusing_one_kills(self, stack: World, tmp_path: Path) -> None:
-        """As the commands promise."""
+        """As the commands promise; a lead that is not delivered in time is none that went well."""
         stack.run("local", "break")
         told = stack.json(
-            "leads", "send", written(tmp_path, leads_made.lead(lead_id="61")), "--follow", "--timeout", "0.1"
+            "leads", "send", written(tmp_path, leads_made.lead(lead_id="61")), "--follow", "--timeout", "0.1", code=1
         )
         assert told["leads"][0]["status"] == "parked"
 

@@ -31,6 +31,7 @@ from tests.integration.pinterest_stage import ACCESS, ACCOUNT, APP, FORM, KEYS, 
 pytestmark = pytest.mark.unrecorded
 
 ELSEWHERE = "https://crm.example.com/hooks/their-secret"
+OWN_HOST = f"https://leads.example.com/webhooks/pinterest/{TOKEN}"
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ class TestSubscribe:
         """Else leads would wait for a key that nobody stores."""
         monkeypatch.setattr(stage.place.client("secretsmanager"), "put_secret_value", denied)
         sentence = stage.fails("subscribe")
-        assert "AccessDeniedException" in sentence
+        assert "secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue" in sentence
         assert "deleted again" in sentence
         assert stage.at_pinterest() == []
 
@@ -230,6 +231,13 @@ class TestRefusals:
         stage.pinterest.set_account(id=ACCOUNT, **order)
         assert words in stage.fails("subscribe")
         assert stage.at_pinterest() == []
+
+    @pytest.mark.parametrize("token", ["pina_half\nother half", "pina_shor…", " "])
+    def test_a_token_that_is_no_text_of_pinterests_is_said_and_not_shown(self, stage: Stage, token: str) -> None:
+        """Such as one that was copied with a line break in it."""
+        stage.put(APP, {"app_id": "1", "app_secret": "app-secret", "access_token": token})
+        assert "leadrelay init" in stage.fails("forms")
+        stage.check_silence(*([token.split("\n")[0]] if token.strip() else []))
 
     def test_a_missing_scope_is_said_plainly(self, stage: Stage) -> None:
         """Reading works, subscribing does not."""
@@ -334,6 +342,47 @@ class TestRotate:
         assert new["webhook_url"].endswith("n" * 48)
         assert stage.opens(old)
 
+    @pytest.mark.parametrize("verb", [("rotate",), ("rotate", "--yes"), ("subscribe", "--replace")])
+    def test_who_may_not_write_the_secret_deletes_no_subscription(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+    ) -> None:
+        """The next key could not be stored, and leads would wait for it."""
+        if verb == ("rotate",):
+            stage.run("subscribe")
+        else:
+            stage.pinterest.add_subscription(account=ACCOUNT, webhook_url=ELSEWHERE)
+        before, kept = stage.at_pinterest(), stage.secret()
+        monkeypatch.setattr(stage.place.client("secretsmanager"), "put_secret_value", denied)
+        assert "nothing was changed at Pinterest" in stage.fails(*verb)
+        assert (stage.at_pinterest(), stage.secret()) == (before, kept)
+
+    def test_what_proves_that_the_secret_can_be_written_goes_with_the_next_key(self, stage: Stage) -> None:
+        """It is nothing of ours to keep."""
+        stage.run("subscribe")
+        stage.run("rotate")
+        assert list(stage.secret()) == ["subscriptions"]
+
+    def test_a_host_of_ones_own_is_ours_and_stays(self, stage: Stage) -> None:
+        """The token in the path tells whose it is, not the host."""
+        stage.pinterest.add_subscription(account=ACCOUNT, webhook_url=OWN_HOST)
+        assert stage.json("subscribe")["what"] == "stored"
+        assert list(stage.states().values()) == ["live"]
+        stage.run("rotate")
+        [new] = stage.at_pinterest()
+        assert new["webhook_url"] == OWN_HOST
+        stage.put(WEBHOOK_TOKEN, {"token": "n" * 48, "previous": TOKEN})
+        assert stage.states()[new["id"]] == "former address"
+        stage.run("rotate")
+        assert stage.at_pinterest()[0]["webhook_url"] == OWN_HOST.replace(TOKEN, "n" * 48)
+
+    def test_an_address_of_awss_own_is_replaced(self, stage: Stage) -> None:
+        """That of a stack that is gone, perhaps."""
+        address = f"https://gone.execute-api.eu-west-1.amazonaws.com/webhooks/pinterest/{TOKEN}"
+        stage.pinterest.add_subscription(account=ACCOUNT, webhook_url=address)
+        stage.run("subscribe")
+        stage.run("rotate")
+        assert stage.at_pinterest()[0]["webhook_url"].startswith(stage.place.front_url)
+
     def test_taking_leads_away_from_another_address_is_asked_for(self, stage: Stage) -> None:
         """Nobody is there to answer, so --yes is needed."""
         stage.pinterest.add_subscription(account=ACCOUNT, webhook_url=ELSEWHERE)
@@ -398,7 +447,19 @@ def _while_storing(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     def crash(**_: Any) -> None:
         raise Crash
 
-    patch.setattr(stage.place.client("secretsmanager"), "update_secret_version_stage", crash)
+    _once_made(stage, patch, "update_secret_version_stage", crash)
+
+
+def _once_made(stage: Stage, patch: pytest.MonkeyPatch, name: str, call: Callable[..., Any]) -> None:
+    """Replace a call to Secrets Manager as soon as the next subscription is there."""
+    real = PinterestApi.subscribe
+
+    def made(*args: Any, **more: Any) -> Any:
+        new = real(*args, **more)
+        patch.setattr(stage.place.client("secretsmanager"), name, call)
+        return new
+
+    patch.setattr(PinterestApi, "subscribe", made)
 
 
 POINTS: dict[str, Callable[[Stage, pytest.MonkeyPatch], Any]] = {
@@ -407,7 +468,7 @@ POINTS: dict[str, Callable[[Stage, pytest.MonkeyPatch], Any]] = {
     "no new one": lambda stage, patch: stage.pinterest.add_fault(match={"method": "POST"}, status=500),
     "after making": lambda stage, patch: dies(patch, PinterestApi, "subscribe"),
     "while storing": _while_storing,
-    "not stored": lambda stage, patch: patch.setattr(stage.place.client("secretsmanager"), "put_secret_value", denied),
+    "not stored": lambda stage, patch: _once_made(stage, patch, "put_secret_value", denied),
     "after storing": lambda stage, patch: dies(patch, pinterest, "_store_or_say"),
 }
 

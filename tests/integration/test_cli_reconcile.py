@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import reconcile as function
@@ -67,7 +68,6 @@ class World:
             region=REGION,
             is_local=True,
             outputs={"ReconcileFunctionName": "reconcile"},
-            parameters={},
             contacts_api_url=crm.url,
             pinterest_api_url="",
             graph_api_url=graph.url,
@@ -76,8 +76,9 @@ class World:
 
     def invoke(self, **parameters: Any) -> dict[str, Any]:
         """As Lambda's client does it."""
-        assert parameters.keys() == {"FunctionName", "Payload"}
-        assert parameters["FunctionName"] == "reconcile"
+        assert parameters.keys() == {"FunctionName", "Qualifier", "Payload"}
+        # A roll-back moves the alias, so whatever calls the function calls that.
+        assert (parameters["FunctionName"], parameters["Qualifier"]) == ("reconcile", "live")
         order = json.loads(parameters["Payload"])
         self.orders.append(order)
         if "run" in order and self.leaves:
@@ -214,3 +215,38 @@ def test_whoever_leaves_is_told_how_to_come_back(world: World) -> None:
     result = world.run("--source", "facebook")
     assert result.exit_code == 130
     assert "leadrelay reconcile --run" in result.stderr
+
+
+def test_a_look_that_fails_is_repeated() -> None:
+    """One that was throttled says nothing of the run; several in a row are told."""
+    throttled = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+    answers: list[Any] = [throttled, {"run": "r1", "forms": [{"status": "complete"}]}]
+
+    def look(_: Any) -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, ClientError):
+            raise answer
+        return answer
+
+    begun = {"run": "r1", "forms": [{"status": "waiting"}]}
+    ended = reconcile.follow(begun, look, timeout=60, sleep=lambda _: None)
+    assert ended["forms"][0]["status"] == "complete"
+    answers += [throttled] * reconcile.FAILED_LOOKS
+    with pytest.raises(ClientError):
+        reconcile.follow(begun, look, timeout=60, sleep=lambda _: None)
+    assert answers == []
+
+
+def test_the_runs_id_is_said_before_it_is_followed(world: World) -> None:
+    """Whatever happens on the way, one can come back to it."""
+    world.add_lead("ada@example.com")
+    result = world.run("--source", "facebook", "--json")
+    assert f"Run {json.loads(result.stdout)['run']} has begun." in result.stderr
+
+
+def test_an_earlier_run_takes_no_other_order(world: World) -> None:
+    """Its report is of what it was told then."""
+    with pytest.raises(CommandFailed, match="--run shows the report") as refused:
+        world.json("--run", "20261120T093000Z-8f3c", "--source", "facebook")
+    assert refused.value.exit_code == 2
+    assert world.orders == []

@@ -18,7 +18,8 @@ from infra.local.console.watcher import Watcher
 from infra.local.console.web import Console
 from infra.local.contacts_sandbox import ContactsSandbox
 from infra.local.front_door import FrontDoor
-from infra.local.vendor_accounts import SOURCE_LOCATION
+from infra.local.graph_sandbox import GraphSandbox
+from infra.local.vendor_accounts import PAGE, SOURCE_LOCATION
 from tests.fakes import LOCATION
 from tests.integration.conftest import AwsAccount
 
@@ -41,8 +42,11 @@ class Stack:
         return {"dynamodb": self.aws.dynamodb, "sqs": self.aws.sqs, "lambda": Functions()}[service]
 
     def secret(self, output: str) -> Any:
-        name = {"PinterestKeysSecretArn": "pinterest-keys"}[output]
+        name = {"PinterestKeysSecretArn": "pinterest-keys"}.get(output, output)
         return json.loads(self.aws.secrets.get_secret_value(SecretId=name)["SecretString"])
+
+    def store(self, output: str, value: Any) -> None:
+        self.aws.secrets.create_secret(Name=output, SecretString=json.dumps(value))
 
     def webhook_url(self, source: str = "pinterest") -> str:
         return f"{self.url}/webhooks/{source}/the-webhooks-token"
@@ -59,6 +63,12 @@ class Functions:
 def crm() -> Iterator[ContactsSandbox]:
     with ContactsSandbox(tokens={TOKEN: LOCATION, "pit-source": SOURCE_LOCATION}) as crm:
         yield crm
+
+
+@pytest.fixture
+def graph() -> Iterator[GraphSandbox]:
+    with GraphSandbox({PAGE: "t"}, app_secret="x") as graph:
+        yield graph
 
 
 @pytest.fixture
@@ -279,10 +289,52 @@ def test_a_lead_is_sent_to_the_webhook(door: FrontDoor) -> None:
         assert "token" not in told["error"]
 
 
-def test_a_sender_without_its_sandbox_says_so(door: FrontDoor) -> None:
+def test_a_sender_without_its_sandbox_says_so(door: FrontDoor, stack: Stack) -> None:
     """In one sentence."""
+    stack.store("FacebookSecretArn", {"app_secret": "x"})
     status, told = press(door, "send-facebook")
     assert (status, "There is no Graph sandbox" in told["error"]) == (502, True)
+
+
+def test_what_is_not_set_up_yet_is_not_sent(door: FrontDoor, stack: Stack, graph: GraphSandbox) -> None:
+    """As on the stack of docs/first-hour.md; no sandbox then keeps a lead that nobody was told of."""
+    stack.graph_api_url = graph.url
+    stack.aws.secrets.delete_secret(SecretId="pinterest-keys", ForceDeleteWithoutRecovery=True)
+    for source, command in {
+        "pinterest": "leadrelay pinterest subscribe",
+        "pinterest-test": "leadrelay pinterest subscribe",
+        "facebook": "leadrelay init",
+        "leadconnector": "leadrelay leadconnector setup",
+    }.items():
+        status, told = press(door, f"send-{source}")
+        assert (status, "is not set up for" in told["error"], f"`{command}`" in told["error"]) == (502, True, True)
+    assert graph.leads() == []
+    assert state_of(stack)["crm"]["contacts"] == []
+
+
+def test_a_contact_elsewhere_is_made_once_somebody_would_hear_of_it(
+    door: FrontDoor, stack: Stack, crm: ContactsSandbox
+) -> None:
+    """The stack takes that location's contacts, and the CRM tells of them."""
+    stack.store("LeadConnectorSecretArn", {"locations": ["another"]})
+    assert "takes no contacts" in press(door, "send-leadconnector")[1]["error"]
+    stack.aws.secrets.put_secret_value(
+        SecretId="LeadConnectorSecretArn", SecretString=json.dumps({"locations": [SOURCE_LOCATION]})
+    )
+    assert "tells nobody" in press(door, "send-leadconnector")[1]["error"]
+    assert crm.contacts() == []
+    crm.add_webhook(url="http://127.0.0.1:9/")
+    status, told = press(door, "send-leadconnector")
+    assert (status, "answered 201" in told["sentence"]) == (200, True)
+    assert [contact["locationId"] for contact in crm.contacts()] == [SOURCE_LOCATION]
+
+
+def test_half_an_emoji_blinds_nobody(door: FrontDoor, crm: ContactsSandbox) -> None:
+    """The CRM takes a name that ends within a surrogate pair; the page is told of it, and of the others."""
+    crm.staff.create_contact(LOCATION, firstName="Mira \ud83d")
+    page = Page(door)
+    assert [contact["name"].strip() for contact in page.state()["crm"]["contacts"]] == ["Mira \ud83d"]
+    page.close()
 
 
 def test_dead_letters_are_brought_back(door: FrontDoor, aws: AwsAccount) -> None:

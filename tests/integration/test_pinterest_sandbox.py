@@ -239,6 +239,22 @@ class TestTokens:
         assert call.refused("POST", "/oauth/token", {"grant_type": "refresh_token"}) == (400, 1)
         assert call.refresh(given).status == 200
 
+    def test_an_app_gets_a_token_of_its_own(self, call: Client) -> None:
+        """By its id and its secret; the token opens no ad account, and a scope has to be named."""
+        call.sandbox.connect_app(app_id="15", app_secret="hush")
+
+        def ask(app: str = "15:hush", **body: str) -> urllib3.BaseHTTPResponse:
+            basic = "Basic " + base64.b64encode(app.encode()).decode()
+            headers = {"Authorization": basic, "Content-Type": "application/x-www-form-urlencoded"}
+            asked = urlencode({"grant_type": "client_credentials"} | body).encode()
+            return call("POST", "/oauth/token", asked, token=None, **headers)
+
+        given = ask(scope="ads:read")
+        assert (given.status, given.json()["response_type"]) == (200, "client_credentials")
+        assert call("GET", f"/ad_accounts/{ACCOUNT}/ads", token=given.json()["access_token"]).status == 401
+        assert [ask(app, scope="ads:read").status for app in ("15:wrong", "a name:hush", "15:")] == [401] * 3
+        assert [ask().status, ask(scope="everything").status] == [400, 400]
+
     def test_tokens_expire(self, call: Client) -> None:
         """By the sandbox's clock."""
         given = call.sandbox.connect_app(app_id="15", app_secret="hush", expires_in=60)

@@ -47,13 +47,14 @@ def test_a_lead_that_no_key_opens_is_an_alarm(capsys: pytest.CaptureFixture[str]
     assert counted(capsys, "cannot_decrypt")["all"] == {"DecryptFailures"}
 
 
-def waiting(status: str, age: int | None, source: str = "facebook") -> Outcome:
-    return Outcome(source=source, account="1", lead_id="2", status=status, reason="x", age=age)
+def waiting(status: str, age: int | None, source: str = "facebook", *, repeated: bool = False) -> Outcome:
+    return Outcome(source=source, account="1", lead_id="2", status=status, reason="x", age=age, repeated=repeated)
 
 
-def test_the_oldest_lead_that_goes_on_waiting_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_oldest_lead_that_waits_in_vain_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """In seconds, by source and for all of them; what has ended, or never waited, is none of these."""
-    ended = [waiting(status, 9000) for status in ("delivered", "duplicate", "undeliverable")]
+    ended = [waiting(status, 9000) for status in ("delivered", "duplicate")]
+    ended += [waiting("undeliverable", 9000, repeated=True), waiting("undeliverable", None)]
     others = [waiting("parked", None), waiting("requeued", 20, "pinterest")]
     lines = lines_of(capsys, waiting("held", 70), waiting("requeued", 4000), waiting("held", 0), *ended, *others)
     ages = [(line["source"], line["ParkedLeadAge"]) for line in lines if "ParkedLeadAge" in line]
@@ -66,6 +67,12 @@ def test_the_oldest_lead_that_goes_on_waiting_is_told(capsys: pytest.CaptureFixt
         if metric["Name"] == "ParkedLeadAge"
     }
     assert units == {"Seconds"}
+
+
+def test_the_last_attempt_tells_how_long_its_lead_has_waited(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the only one that comes more than a day after the first."""
+    lines = lines_of(capsys, waiting("undeliverable", 120_000))
+    assert [line["ParkedLeadAge"] for line in lines if "ParkedLeadAge" in line] == [[120_000.0], [120_000.0]]
 
 
 def test_a_line_says_what_is_known_and_a_zero_is(capsys: pytest.CaptureFixture[str]) -> None:

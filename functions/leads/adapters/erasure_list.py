@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from leads.adapters.aws import AwsError, error_code
+from leads.adapters.item_values import Item
 from leads.core.errors import TryAgain
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 FRESH_SECONDS = 10.0
 # A table that does not answer is not asked by every lead that waits beside.
 _FAULT_SECONDS = 1.0
-# As `leads.core.erasure.KEY`, which is imported only where somebody is on the list.
-_KEY = {"pk": {"S": "erased"}}
+# The list's item in the ledger's table.
+KEY = {"pk": {"S": "erased"}}
 
 
 class ErasureList:
@@ -48,20 +49,19 @@ class ErasureList:
 
     def _read(self, now: float) -> None:
         try:
-            answer = self._client.get_item(TableName=self._table, Key=_KEY, ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key=KEY, ConsistentRead=True)
         except AwsError as error:
             self._failed_at, self._fault = self._now(), f"DynamoDB answered {error_code(error)}"
             raise TryAgain("ledger_unavailable", self._fault) from None
         item = answer.get("Item")
         # Counted from the question: what was written after it may not be in the answer.
         self._read_at = now
-        self._erased = _erased(item) if item else None
+        self._erased = _read_out(item) if item else None
 
 
-def _erased(item: Any) -> Erased | None:
-    people = {person: float(at["N"]) for person, at in item.get("people", {}).get("M", {}).items()}
-    if not people:
-        return None
-    from leads.core.erasure import Erased
+def _read_out(item: Item) -> Erased | None:
+    # Late: nearly nobody has erased anybody.
+    from leads.adapters.erasure_item import erased
 
-    return Erased(item["salt"]["S"], people)
+    known = erased(item)
+    return known if known.people or known.known_with or known.leads else None

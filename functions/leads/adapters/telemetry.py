@@ -72,9 +72,10 @@ ALARMED = frozenset(
 )
 ALL = "all"
 _QUIET = ("delivered", "duplicate", "ignored", "requeued")
-# Seconds since they came, of leads that go on waiting; of those told together, the oldest counts.
+# Seconds since they came, of leads whose attempt has failed; of those told together, the oldest counts.
 PARKED_LEAD_AGE = "ParkedLeadAge"
-_WAITING = ("held", "requeued")
+# The last attempt's among them: with the usual waits, no earlier one is a day away from the first.
+_WAITED = ("held", "requeued", "undeliverable")
 
 
 class Telemetry:
@@ -189,5 +190,6 @@ def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
         yield "ContactRemarks", len(outcome.remarks)
     if outcome.latency is not None:
         yield "DeliveryLatency", outcome.latency * 1000
-    if outcome.age is not None and outcome.status in _WAITING:
+    # What is undeliverable for good comes back until SQS dead-letters it; that is no more waiting.
+    if outcome.age is not None and outcome.status in _WAITED and not outcome.repeated:
         yield PARKED_LEAD_AGE, outcome.age

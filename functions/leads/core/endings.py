@@ -57,7 +57,7 @@ def of_graph(url: str, now: float) -> Iterator[Ending]:
     """The version in Graph's address, ninety days ahead; a version of which no end is known says nothing."""
     version = graph_versions.version_of(url)
     if day := graph_versions.ends_soon(version, now):
-        yield Ending(f"Graph {version}", GRAPH_VERSION_ENDS, f"it is refused from {day.isoformat()} on")
+        yield Ending(f"Graph {version}", GRAPH_VERSION_ENDS, f"it may be refused from {day.isoformat()} on")
 
 
 def _ending(about: str, reason: str, moment: Any, now: float) -> Iterator[Ending]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import msgspec
 
@@ -11,26 +11,52 @@ from leads.core.contact import DEFAULT_MAPPING, Contact
 
 ERASED = "erased"
 
-# The key of the ledger's item, and how long it remembers: no ad platform keeps a lead for longer than 90 days. A
-# record of another CRM location may come again as long as the ledger remembers those.
-KEY = "erased"
+# How long the list remembers: no ad platform keeps a lead for longer than 90 days.
 KEPT_SECONDS = 100 * 86_400
-RECORD_KEPT_SECONDS = 5 * 365 * 86_400
 
 # The contact fields by which a person is known.
 _KINDS = ("email", "phone")
 
 
 class Erased(msgspec.Struct, frozen=True):
-    """Who was erased. salt: hex digits, one for the whole list; people: hash → when, in seconds since the epoch."""
+    """Who was erased: maps of hash → when, in seconds since the epoch. salt: hex digits, one for the whole list.
+
+    people: names that were asked for. known_with: names that only a contact of theirs had, perhaps a family's or a
+    company's. leads: leads of theirs, by their ledger keys.
+    """
 
     salt: str
-    people: dict[str, float]
+    people: dict[str, float] = {}
+    known_with: dict[str, float] = {}
+    leads: dict[str, float] = {}
 
-    def at(self, names: Iterable[str]) -> float | None:
-        """When whoever goes by one of these names was erased, the last time; None for nobody on the list."""
-        times = (self.people.get(hash_of(name, self.salt)) for name in names)
-        return max((at for at in times if at is not None), default=None)
+    def at(self, names: Iterable[str], key: str = "") -> float | None:
+        """When the person was erased to whom a lead with these names and this ledger key belongs, the last time.
+
+        None for nobody on the list, by the rule of `is_of`.
+        """
+        hashes = [hash_of(name, self.salt) for name in names]
+        times = [self.people[one] for one in hashes if one in self.people]
+        listed = [max(self.people.get(one, 0.0), self.known_with.get(one, 0.0)) for one in hashes]
+        if listed and all(listed):
+            # Before each of its names was erased: one of them may have come back since.
+            times.append(min(listed))
+        if (known := self.lead_at(key)) is not None:
+            times.append(known)
+        return max(times, default=None)
+
+    def lead_at(self, key: str) -> float | None:
+        """When the lead with this ledger key was erased with its person; None if it was not, or for no key."""
+        return self.leads.get(hash_of(lead_name(key), self.salt)) if key and self.leads else None
+
+
+def is_of(names: Set[str], *, asked: Set[str], known_with: Set[str]) -> bool:
+    """Whether a lead with these names is the person's who goes by those that were asked for.
+
+    known_with: names that only a contact of theirs has. With a further name of its own beside such a one, a lead may be
+    somebody else's: of the same family, or of the same company.
+    """
+    return bool(names & asked) or (bool(names) and names <= asked | known_with)
 
 
 def name_of(kind: str, value: str) -> str:
@@ -39,6 +65,11 @@ def name_of(kind: str, value: str) -> str:
     kind: `email` or `phone`. value: as the CRM is given it; a phone number in E.164.
     """
     return f"{kind}:{''.join(value.split()).casefold()}"
+
+
+def lead_name(key: str) -> str:
+    """What is hashed of a lead, whose names may be other ones by now: its ledger key, wherever it was delivered to."""
+    return f"lead:{key.partition('>')[0]}"
 
 
 def names_of(answers: Answers, contact: Contact) -> frozenset[str]:
@@ -71,6 +102,6 @@ def was_left_before(created_at: float | None, erased_at: float) -> bool:
     return created_at is None or created_at < erased_at
 
 
-def outlived(people: Mapping[str, float], *, now: float, kept_seconds: float) -> list[str]:
+def outlived(hashes: Mapping[str, float], *, now: float, kept_seconds: float) -> list[str]:
     """The hashes that need not be remembered any longer. now: epoch seconds."""
-    return [person for person, at in people.items() if at < now - kept_seconds]
+    return [one for one, at in hashes.items() if at < now - kept_seconds]

@@ -8,10 +8,12 @@ import re
 # Told so long before a version ends: time for an update, a test and a deployment.
 NOTICE_DAYS = 90
 
-# Meta gives a version two years from its successor's release: one without a successor, or that came after this table
-# was written, has no known end. Source: developers.facebook.com/docs/graph-api/changelog, "Available Graph API
-# Versions".
+# Meta gives a version two years from its successor's release. The newest one here has no successor, so that its day is
+# the earliest that it can be: two years from its own release. A deployment that nobody updates hears of it then, and
+# not never. Of what came after this table was written no end is known.
+# Source: developers.facebook.com/docs/graph-api/changelog, "Available Graph API Versions".
 _USABLE_UNTIL = {
+    "v26.0": dt.date(2028, 7, 29),  # at the earliest
     "v25.0": dt.date(2028, 7, 29),
     "v24.0": dt.date(2028, 2, 18),
     "v23.0": dt.date(2027, 10, 8),
@@ -24,7 +26,7 @@ _VERSION = re.compile(r"/v?(\d+\.\d+)/?$")
 
 
 def usable_until(version: str) -> dt.date | None:
-    """The day from which a version (`v25.0`, or `25.0`) is refused; None when no end of it is known."""
+    """The day from which a version (`v25.0`, or `25.0`) is refused, or may be; None when no end of it is known."""
     return _USABLE_UNTIL.get(f"v{version.strip().lower().removeprefix('v')}")
 
 

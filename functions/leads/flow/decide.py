@@ -98,15 +98,20 @@ class Decision:
         from leads.core.erasure import ERASED, names_of, was_left_before
         from leads.core.ruled_lead import ruled_lead
 
-        read = ruled_lead(self._lead, self.route, self._defaults, now=self._received_at)
-        erased_at = erased.at(names_of(read.ruled, read.contact))
+        lead = self._lead
+        read = ruled_lead(lead, self.route, self._defaults, now=self._received_at)
+        own_at = erased.lead_at(lead.ledger_key)
+        if own_at is not None and was_left_before(lead.created_at, own_at):
+            return ERASED
+        # A note or task is also recognised by its contact's key.
+        erased_at = erased.at(names_of(read.ruled, read.contact), lead.contact_key)
         if erased_at is None:
             return ""
-        if self._lead.copied is not None:
+        if lead.copied is not None:
             # A note says when it was written, and not how long its contact has been there. One that has signed up
             # since is in the ledger, out of which the erased one was taken.
             return "" if self._copys_contact(waits=True) else ERASED
-        return ERASED if was_left_before(self._lead.created_at, erased_at) else ""
+        return ERASED if was_left_before(lead.created_at, erased_at) else ""
 
     def _copys_contact(self, *, waits: bool) -> str:
         """The contact in the route's location that the note or task belongs to, "" when it has to be found.

@@ -111,12 +111,23 @@ def _ledger(patient: Patient) -> Iterator[Finding]:
 
 
 def _secret(patient: Patient, output: str) -> Iterator[Finding]:
-    """Whether it can be read and is a JSON object; what is in it, its own system looks at."""
-    name = output.removesuffix("Arn")
+    """Whether it is there and a JSON object; what is in it, its own system looks at."""
+    name, arn = output.removesuffix("Arn"), patient.place.output(output)
+    client = patient.client("secretsmanager")
+    # To ask for its value does not tell: AWS says the same of a secret without one and of none.
+    try:
+        about = client.describe_secret(SecretId=arn)
+    except client.exceptions.ResourceNotFoundException:
+        sentence = f"The secret {arn} is gone: whatever needs it fails."
+        yield AWS.fault(name, sentence, "Nothing brings it back: make deploy with another stack name, then init there")
+        return
+    if about.get("DeletedDate"):
+        command = f"aws secretsmanager restore-secret --secret-id {arn} --region {patient.place.region}"
+        yield AWS.fault(name, "It is about to be deleted, and cannot be read.", command)
+        return
     try:
         value = patient.secret(output)
     except CommandFailed as failed:
-        arn = patient.place.output(output)
         yield AWS.fault(
             name, str(failed), f"aws secretsmanager get-secret-value --secret-id {arn} --query SecretString"
         )
@@ -126,7 +137,6 @@ def _secret(patient: Patient, output: str) -> Iterator[Finding]:
     elif isinstance(value.get("token"), str) and value["token"]:
         yield AWS.ok(name, "It can be read and holds the webhooks' token.")
     else:
-        arn = patient.place.output(output)
         command = f"aws secretsmanager put-secret-value --secret-id {arn} --secret-string file://token.json"
         sentence = 'It holds no "token", so every webhook is answered 404. Store {"token": "<long random text>"}.'
         yield AWS.fault(name, sentence, command)
@@ -145,7 +155,7 @@ def _rotation(patient: Patient) -> Iterator[Finding]:
             yield AWS.fault(name, "The rotation is off: OAuth tokens will expire.", "make deploy")
         elif (datetime.now(UTC) - last).total_seconds() > most_hours * 3600:
             sentence = f"The last rotation that succeeded was {_ago(last)}."
-            yield AWS.warning(name, sentence, _log_command(patient, "RotationLogGroup"))
+            yield AWS.warning(name, sentence, patient.log_command("RotationLogGroup"))
         else:
             yield AWS.ok(name, f"It is on, and ran {_ago(last)}.")
 
@@ -198,12 +208,11 @@ def _takes_deliveries(patient: Patient) -> Iterator[Finding]:
         yield AWS.ok("webhook", "It takes deliveries.")
     elif status == 404:
         sentence = "It answers 404 to its own address: the functions know another token than the secret holds."
-        yield AWS.fault(
-            "webhook", f"{sentence} They read it anew within five minutes.", patient.command("doctor --only aws")
-        )
+        fix = f"Wait five minutes, until they have read it anew; then: {patient.log_command('WebhookLogGroup')}"
+        yield AWS.fault("webhook", sentence, fix)
     else:
         sentence = f"It answers {status} to a delivery without leads."
-        yield AWS.fault("webhook", sentence, _log_command(patient, "WebhookLogGroup"))
+        yield AWS.fault("webhook", sentence, patient.log_command("WebhookLogGroup"))
 
 
 def _refuses_strangers(patient: Patient) -> Iterator[Finding]:
@@ -213,17 +222,12 @@ def _refuses_strangers(patient: Patient) -> Iterator[Finding]:
         yield AWS.ok("webhook token", "An address with a wrong token is answered 404.")
     else:
         sentence = f"An address with a wrong token is answered {status} instead of 404."
-        yield AWS.fault("webhook token", sentence, _log_command(patient, "WebhookLogGroup"))
+        yield AWS.fault("webhook token", sentence, patient.log_command("WebhookLogGroup"))
 
 
 def _posted(url: str) -> int:
     headers = {"Content-Type": "application/json"}
     return call("POST", url, who="The webhook", headers=headers, json=[], timeout=max(ANSWER_SECONDS, 30.0)).status
-
-
-def _log_command(patient: Patient, logical_id: str) -> str:
-    group = patient.resources("AWS::Logs::LogGroup").get(logical_id, "<the function's log group>")
-    return f"aws logs tail {group} --since 1h --region {patient.place.region}"
 
 
 def _ago(moment: datetime) -> str:

@@ -8,6 +8,7 @@ from infra.cli.checks.finding import Check, Finding, Words
 from infra.cli.checks.patient import Patient
 from infra.cli.vendors.contacts_api import FIELDS, READ, WRITE, ContactsApi, ContactsRefused
 from leads.core import custom_field, tokens
+from leads.crm import fates
 
 CRM = Words("crm")
 _STAGE_FIELD = "custom_field:"
@@ -72,22 +73,20 @@ def lifetime(words: Words, name: str, entry: Mapping[str, Any], patient: Patient
     name, left = f"{name} token", tokens.expiry(entry) - time.time()
     missing = [key for key in ("client_id", "client_secret", "refresh_token") if not entry.get(key)]
     renewed = not missing or bool(entry.get("company_id"))
-    log = "The log of RotationFunction names the reason; install the app anew and store its tokens."
     if left <= 0 and renewed:
-        yield words.fault(name, "The access token has expired and was not renewed.", log)
+        sentence = "The access token has expired and was not renewed; the log names the reason."
+        yield words.fault(name, sentence, patient.log_command("RotationLogGroup"))
     elif left <= 0:
-        yield words.fault(
-            name, f"The access token has expired, and without {', '.join(missing)} nobody renews it.", log
-        )
+        sentence = f"The access token has expired, and without {', '.join(missing)} nobody renews it."
+        yield words.fault(name, sentence, "Install the app anew, and store all its tokens in the Contacts secret.")
     elif not renewed:
         sentence = (
             f"The access token ends in {left / 3600:.0f} hours, and without {', '.join(missing)} nobody renews it."
         )
         yield words.warning(name, sentence, f"Store {', '.join(missing)} in the Contacts secret.")
     elif left < tokens.EARLY_SECONDS / 2:
-        yield words.warning(
-            name, f"The access token ends in {left / 3600:.0f} hours and should be renewed by now.", log
-        )
+        sentence = f"The access token ends in {left / 3600:.0f} hours and should be renewed by now."
+        yield words.warning(name, sentence, patient.log_command("RotationLogGroup"))
     else:
         yield words.ok(name, f"The access token lives for {left / 3600:.0f} hours and is renewed by itself.")
 
@@ -146,6 +145,9 @@ def store_command(patient: Patient, location: str) -> str:
 
 
 def refusal_fix(patient: Patient, refused: ContactsRefused, location: str) -> str:
-    """What cures a refusal: another token, or patience."""
-    is_token = refused.reason.startswith("contacts_api_unauthorized") and not refused.reason.endswith("_version")
-    return store_command(patient, location) if is_token else patient.command("doctor --only crm")
+    """What cures a refusal: another token, another address, or patience."""
+    if refused.reason == fates.UNKNOWN_OPERATION:
+        return "Correct ContactsApiUrl in samconfig.local.toml, then: make deploy"
+    if refused.reason.startswith("contacts_api_unauthorized") and not refused.reason.endswith("_version"):
+        return store_command(patient, location)
+    return f"Wait: leads are parked meanwhile. How they fare: {patient.command('leads recent --status parked')}"

@@ -1,11 +1,13 @@
 """Runs checks side by side; what goes wrong in one is a finding of its own."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.cli.aws_refusals import refusal
 from infra.cli.checks.finding import Check, Finding, State
+from infra.cli.checks.workers import Workers
 from infra.cli.faults import CommandFailed
 from leads.core.errors import LeadError, Misconfigured
 
@@ -17,11 +19,11 @@ _Found = list["Finding | Future[_Found]"]
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
     """What the checks find, in the order in which they were put, with what each of them led to in its place."""
-    with ThreadPoolExecutor(_AT_ONCE, "check") as pool:
+    with Workers(_AT_ONCE) as pool:
         return [finding for future in [pool.submit(_run, check, pool) for check in checks] for finding in _flat(future)]
 
 
-def _run(check: Check, pool: ThreadPoolExecutor) -> _Found:
+def _run(check: Check, pool: Workers) -> _Found:
     return [pool.submit(_run, it, pool) if isinstance(it, Check) else it for it in _found(check)]
 
 
@@ -47,13 +49,9 @@ def _said(error: Exception) -> tuple[str, str]:
     """A sentence about a check that broke off, and what to do about it. No exception's text but of our own kinds."""
     if isinstance(error, CommandFailed | Misconfigured | LeadError):
         return str(error), ""
-    if isinstance(error, ClientError):
-        code, operation = error.response.get("Error", {}).get("Code", "unknown"), error.operation_name
-        if "AccessDenied" in code or "NotAuthorized" in code or "UnauthorizedOperation" in code:
-            return f"Your AWS credentials may not call {operation}.", f"Use credentials that may call {operation}."
-        return f"AWS refused {operation} ({code}).", ""
-    if isinstance(error, BotoCoreError):
-        return f"AWS could not be asked ({type(error).__name__}).", "Check the network, the region and the credentials."
+    if isinstance(error, ClientError | BotoCoreError):
+        refused = refusal(error)
+        return refused.sentence, refused.fix
     return f"This check failed by itself ({type(error).__name__}); nothing is known about what it looks at.", (
         "Report it, with what `leadrelay doctor --json` prints."
     )

@@ -13,6 +13,7 @@ from infra.cli.checks.facebook_pages import FIELD, page_checks, store_command
 from infra.cli.checks.finding import Check, Finding, Words
 from infra.cli.checks.patient import ANSWER_SECONDS, Patient
 from infra.cli.checks.routes import unrouted
+from infra.cli.place import is_ours
 from infra.cli.vendors.graph_api import GraphApi, GraphRefused
 from infra.cli.vendors.web import call
 from leads.core import graph_versions
@@ -88,7 +89,7 @@ def _signature(patient: Patient, app_secret: str) -> Iterator[Finding]:
         yield FACEBOOK.ok("signature", "The webhook takes notices that are signed with the stored app secret.")
     else:
         sentence = f"The webhook answers {status} to a notice signed with the stored app secret."
-        yield FACEBOOK.fault("signature", sentence, patient.command("doctor --only facebook"))
+        yield FACEBOOK.fault("signature", sentence, patient.log_command("WebhookLogGroup"))
 
 
 def _verification(patient: Patient, verify_token: str) -> Iterator[Finding]:
@@ -101,7 +102,7 @@ def _verification(patient: Patient, verify_token: str) -> Iterator[Finding]:
         yield FACEBOOK.ok("verification", "The webhook answers Facebook's question whose it is.")
     else:
         sentence = f"The webhook answers {answer.status} to Facebook's question whose it is."
-        yield FACEBOOK.fault("verification", sentence, patient.command("doctor --only facebook"))
+        yield FACEBOOK.fault("verification", sentence, patient.log_command("WebhookLogGroup"))
 
 
 def _app(patient: Patient, api: GraphApi) -> Iterator[Finding | Check]:
@@ -127,8 +128,8 @@ def _app_subscription(patient: Patient, found: list[dict[str, Any]]) -> Iterator
         yield word(name, "The app does not subscribe to its pages' leads.", fix)
         return
     subscription = found[0]
-    if not _is_ours(patient, str(subscription.get("callback_url") or "")):
-        yield FACEBOOK.fault(name, "The app has Facebook send its leads somewhere else.", fix)
+    if not is_ours(str(subscription.get("callback_url") or ""), "facebook", patient.webhook_tokens()):
+        yield FACEBOOK.fault(name, "The app has Facebook send its leads somewhere else.", f"{fix} --replace")
     elif FIELD not in [str(it.get("name")) for it in subscription.get("fields") or () if isinstance(it, dict)]:
         yield FACEBOOK.fault(name, f"The app does not subscribe to the field {FIELD}.", fix)
     elif subscription.get("active") is False:
@@ -137,13 +138,6 @@ def _app_subscription(patient: Patient, found: list[dict[str, Any]]) -> Iterator
         yield FACEBOOK.ok(name, "The app has leads sent to this stack.")
         sentence = "Whether Include Values is on, Graph does not tell; `facebook subscribe` switches it on."
         yield FACEBOOK.skipped("Include Values", sentence)
-
-
-def _is_ours(patient: Patient, url: str) -> bool:
-    """Whether an address has our webhook's token; a host of one's own may stand before it."""
-    held = patient.secret("WebhookTokenSecretArn")
-    known = (_text(held, name) for name in ("token", "previous"))
-    return any(token and url.endswith(f"/webhooks/facebook/{token}") for token in known)
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:

@@ -6,13 +6,12 @@ from typing import Any
 
 from infra.cli.checks.finding import Check, Finding, Words
 from infra.cli.checks.patient import Patient
+from infra.cli.facebook import page_token
 from infra.cli.vendors.graph_api import GraphApi
 
 FACEBOOK = Words("facebook")
 SECRET = "FacebookSecretArn"
 FIELD = "leadgen"
-# What reading leads, forms and subscriptions takes (Meta's guide "Retrieving leads").
-NEEDED = ("leads_retrieval", "pages_show_list", "pages_read_engagement", "pages_manage_ads", "pages_manage_metadata")
 # Without it leads come without the names of campaign, ad set and ad.
 WANTED = ("ads_management",)
 NEAR_DAYS = 7
@@ -31,12 +30,8 @@ def page_checks(patient: Patient, api: GraphApi, page: str, token: str) -> Itera
         )
         return
     app_id = str(patient.secret(SECRET).get("app_id") or "")
-    if str(facts.get("app_id") or app_id) != app_id:
-        yield FACEBOOK.fault(name, f"Its token is another app's, {facts.get('app_id')}.", store_command(patient, page))
-    elif str(facts.get("profile_id") or page) != page:
-        yield FACEBOOK.fault(
-            name, f"Its token is that of page {facts.get('profile_id')}.", store_command(patient, page)
-        )
+    for sentence in page_token.mistaken(facts, page=page, app_id=app_id):
+        yield FACEBOOK.fault(name, sentence, store_command(patient, page))
     yield from _permissions(patient, name, page, facts)
     yield from _ends(patient, name, page, facts)
     yield FACEBOOK.check(f"{name} terms", _terms, api, page, token)
@@ -45,8 +40,7 @@ def page_checks(patient: Patient, api: GraphApi, page: str, token: str) -> Itera
 
 def _permissions(patient: Patient, name: str, page: str, facts: Mapping[str, Any]) -> Iterator[Finding]:
     scopes = set(map(str, facts.get("scopes") or ()))
-    lacking = [scope for scope in NEEDED if scope not in scopes]
-    if lacking:
+    if lacking := page_token.lacking(facts):
         sentence = f"Its token lacks {', '.join(lacking)}."
         yield FACEBOOK.fault(
             name, sentence, f"Grant them to the app, make another token, then: {store_command(patient, page)}"

@@ -105,7 +105,7 @@ def _workflow_secret(patient: Patient) -> Iterator[Finding]:
         sentence = (
             f"The webhook answers {status} to a delivery with it; the functions read a changed one within five minutes."
         )
-        yield LEADCONNECTOR.fault("workflow secret", sentence, patient.command("doctor --only leadconnector"))
+        yield LEADCONNECTOR.fault("workflow secret", sentence, patient.log_command("WebhookLogGroup"))
 
 
 def _posted(patient: Patient, secret: str) -> int:

@@ -83,6 +83,16 @@ class Patient:
             return f"leadrelay {words}"
         return f"leadrelay --stack {place.stack_name} --region {place.region} {words}"
 
+    def log_command(self, logical_id: str) -> str:
+        """What shows the last hour of a function's log, by the name that its log group has in the template."""
+        group = self.resources("AWS::Logs::LogGroup").get(logical_id, "<the function's log group>")
+        return f"aws logs tail {group} --since 1h --region {self.place.region}"
+
+    def webhook_tokens(self) -> list[str]:
+        """The token of the webhooks' addresses, and the one before it where it still holds."""
+        held = self.secret("WebhookTokenSecretArn")
+        return texts([held.get(name) for name in ("token", "previous")])
+
     def _once(self, name: str, ask: Callable[[], T]) -> T:
         with self._lock:
             own = self._locks.setdefault(name, threading.Lock())

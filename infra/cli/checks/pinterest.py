@@ -10,8 +10,9 @@ from infra.cli.checks.finding import Check, Finding, Words, count
 from infra.cli.checks.patient import Patient
 from infra.cli.checks.pinterest_subscriptions import subscriptions
 from infra.cli.checks.routes import unrouted
+from infra.cli.faults import CommandFailed
 from infra.cli.pinterest.keys import entry_id, is_live
-from infra.cli.vendors.pinterest_api import PinterestApi
+from infra.cli.vendors.pinterest_api import PinterestApi, is_app
 from infra.cli.vendors.pinterest_refusals import PinterestRefused
 from infra.local.pinterest_sender import build_lead
 from leads.core import pinterest_token, tokens
@@ -50,7 +51,9 @@ def _set_up(patient: Patient) -> Iterator[Finding | Check]:
     yield PINTEREST.check("keys", _keys, patient)
     for account in _accounts(patient):
         yield from unrouted(PINTEREST, patient, "pinterest", account)
-    token = patient.secret(APP).get("access_token")
+    app_id, app_secret, token = (patient.secret(APP).get(name) for name in ("app_id", "app_secret", "access_token"))
+    if isinstance(app_id, str) and isinstance(app_secret, str) and app_id and app_secret:
+        yield PINTEREST.check("app", _app, patient, app_id, app_secret)
     if isinstance(token, str) and token:
         yield PINTEREST.check("access token", _access, patient, PinterestApi(patient.place.pinterest_api_url, token))
         yield from _lifetime(patient)
@@ -58,6 +61,17 @@ def _set_up(patient: Patient) -> Iterator[Finding | Check]:
         sentence = "There is no access token: subscriptions cannot be looked at, and what never arrives is not fetched."
         yield PINTEREST.warning("access token", sentence, patient.command("init"))
     yield _conversion_tokens(patient)
+
+
+def _app(patient: Patient, app_id: str, app_secret: str) -> Iterator[Finding]:
+    known = is_app(patient.place.pinterest_api_url, app_id, app_secret)
+    if known is False:
+        sentence = "Pinterest does not take the app's id and secret, so nothing renews the access token."
+        yield PINTEREST.fault("app", sentence, patient.command("init"))
+    elif known:
+        yield PINTEREST.ok("app", "Its id and its secret belong together.")
+    else:
+        yield PINTEREST.skipped("app", "Whether its id and its secret belong together, Pinterest does not tell.")
 
 
 def _accounts(patient: Patient) -> list[str]:
@@ -115,8 +129,10 @@ class _Held:
 def _access(patient: Patient, api: PinterestApi) -> Iterator[Finding | Check]:
     try:
         accounts = {account.id: account for account in api.ad_accounts()}
-    except PinterestRefused as refused:
-        yield PINTEREST.fault("access token", str(refused), patient.command("init"))
+    except CommandFailed as failed:
+        if failed.exit_code == 2:
+            raise  # nobody answers, which says nothing of the token
+        yield PINTEREST.fault("access token", str(failed), patient.command("init"))
         return
     yield PINTEREST.ok("access token", f"It is valid and sees {count(len(accounts), 'ad account')}.")
     for account in _accounts(patient) or accounts:
@@ -141,7 +157,7 @@ def _lifetime(patient: Patient) -> Iterator[Finding]:
         yield PINTEREST.fault(name, "The access token has expired.", connect)
     elif renewed and left < pinterest_token.EARLY_SECONDS - 3 * _DAY:
         sentence = f"The access token ends in {left / _DAY:.0f} days and should be renewed by now."
-        yield PINTEREST.warning(name, sentence, "The log of RotationFunction names the reason.")
+        yield PINTEREST.warning(name, sentence, patient.log_command("RotationLogGroup"))
     elif not renewed and left < NEAR:
         sentence = (
             f"The access token ends in {left / _DAY:.0f} days, and without {', '.join(missing)} nobody renews it."
@@ -163,8 +179,20 @@ def _account(
         sentence = f"The token's user is {', '.join(permissions)} there; subscriptions take an owner or admin."
         yield PINTEREST.fault(account, sentence, "Give the user the role Admin on it in Pinterest's Business Manager.")
         return
+    yield PINTEREST.check(f"{account} scope", _scope, patient, api, account)
     yield PINTEREST.check(f"{account} forms", _forms, patient, api, account)
     yield PINTEREST.check(f"{account} subscriptions", subscriptions, patient, account)
+
+
+def _scope(patient: Patient, api: PinterestApi, account: str) -> Iterator[Finding]:
+    name, may = f"{account} scope", api.may_subscribe(account)
+    if may is False:
+        fix = f"Connect the app anew with ads:read and ads:write, then: {patient.command('init')}"
+        yield PINTEREST.fault(name, "The access token lacks ads:write: subscribing and exporting leads take it.", fix)
+    elif may:
+        yield PINTEREST.ok(name, "The access token has ads:write, as far as can be seen without writing.")
+    else:
+        yield PINTEREST.skipped(name, "Whether the access token has ads:write, Pinterest does not tell.")
 
 
 def _forms(patient: Patient, api: PinterestApi, account: str) -> Iterator[Finding]:

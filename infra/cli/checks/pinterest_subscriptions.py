@@ -10,7 +10,7 @@ from infra.cli.vendors.pinterest_refusals import PinterestRefused
 
 PINTEREST = Words("pinterest")
 
-# State of a line (pinterest_compare.py) → how bad that is, and the command that mends it.
+# State of a line (infra/cli/pinterest/comparison.py) → how bad that is, and the command that mends it.
 _STATES: Mapping[str, tuple[State, str]] = {
     LIVE: (State.OK, ""),
     "missing key": (State.FAULT, "pinterest subscribe {chosen}"),
@@ -39,7 +39,13 @@ def subscriptions(patient: Patient, account: str) -> Iterator[Finding]:
     lines = [line for line in lines if line.state != RETIRED]
     yield from (_finding(patient, name, line) for line in lines)
     if not any(line.state in _OURS for line in lines):
-        fix = patient.command(f"pinterest subscribe {chosen(account, '')}")
+        elsewhere = next((line for line in lines if line.state == "other address"), None)
+        verb = (
+            f"rotate {chosen(account, elsewhere.lead_form_id or '')}"
+            if elsewhere
+            else f"subscribe {chosen(account, '')}"
+        )
+        fix = patient.command(f"pinterest {verb}")
         if any(map(_is_made_here, lines)):
             yield PINTEREST.skipped(name, "Pinterest itself sends nothing here yet.", fix)
         else:

@@ -1,6 +1,7 @@
 """`leadrelay erase`: a person is removed, and a certificate says what was done."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
 
 def erase(
     ctx: typer.Context,
-    email: Annotated[list[str] | None, typer.Option(help="An e-mail address; may be repeated.")] = None,
+    email: Annotated[
+        list[str] | None, typer.Option(help="An e-mail address; may be repeated. - reads them from stdin, a line each.")
+    ] = None,
     phone: Annotated[
         list[str] | None,
-        typer.Option(help="A phone number; may be repeated. Without a country code it is one of phone_region's."),
+        typer.Option(
+            help="A phone number; may be repeated. Without a country code it is one of phone_region's. - as above."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
-    output: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the certificate to this file, too.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the certificate to this new file, too.")] = None,
     routes: Annotated[
         Path | None,
         typer.Option(envvar="ROUTES", help="The routes that were deployed.", show_default="functions/routes.toml"),
@@ -46,43 +49,58 @@ def erase(
     of the Contacts secret, with their notes and tasks. What the person left
     before is ignored when it comes again (reason `erased`); what they leave
     later is a new lead. All of the ledger is read, as it has no index for
-    people. Running it again is safe.
+    people. Running it again is safe; each run has a certificate of its own.
+
+    Without --email and --phone it asks for them, so that they stay out of
+    the shell's history. With --json, names, addresses and numbers are not
+    shown: ids only.
 
     Ends with 1 when something could not be erased, or not looked at: the
-    certificate says what, and what to do.
+    certificate says what, and what to do. It is there, too, when the command
+    is cut off.
 
     Examples:
+
+      leadrelay erase
 
       leadrelay erase --email ada@example.com --dry-run
 
       leadrelay erase --email ada@example.com --phone "+1 212 867 5309" --output certificate.json
 
-      leadrelay erase --email ada@example.com --yes --json
+      leadrelay erase --email - --yes --json < person.txt
     """
     # Late: they bring along what the functions are made of, which no other command needs.
+    from infra.cli.erase.asked import asked
     from infra.cli.erase.contacts import person_of
     from infra.cli.erase.erasure import Erasure
     from infra.cli.erase.lead_opening import ROUTES_FILE, route_table
 
     place, table = place_of(ctx), route_table(routes or ROUTES_FILE)
-    person = person_of(email or (), phone or (), phone_region=table.defaults.phone_region)
     if output:
-        _check_writable(output)
+        _check_new(output)
+    person = person_of(*asked(email or (), phone or ()), phone_region=table.defaults.phone_region)
     tell = _Progress()
     work = Erasure(place, person, table, tell=tell)
     with tell.shown():
         found = work.find()
     if dry_run:
-        show({"dry_run": True} | found.as_json(), lambda console: _render_found(console, place, person, found), as_json)
-        raise typer.Exit(int(bool(found.faults or found.letters.unclear)))
-    _render_found(errors(), place, person, found)
+        show({"dry_run": True} | found.as_json(), lambda console: _render_found(console, place, found, person), as_json)
+        raise typer.Exit(int(bool(found.faults or found.letters.unclear or found.letters.hidden)))
+    _render_found(errors(), place, found, None if as_json else person)
     confirm(f"Erase this person from {place.name}? It cannot be undone.", yes)
-    with tell.shown():
-        certificate = work.erase(found)
     if output:
-        output.write_text(json.dumps(certificate, indent=2) + "\n", "utf-8")
-    show(certificate, lambda console: _render_certificate(console, certificate), as_json)
-    raise typer.Exit(int(not certificate["complete"]))
+        _make(output)
+    try:
+        with tell.shown():
+            work.erase(found)
+    finally:
+        # Also when it is cut off: what is gone by then, nobody can find any more.
+        certificate = work.certificate()
+        if certificate:
+            _hand_over(certificate, output, as_json)
+        elif output:
+            output.unlink(missing_ok=True)
+    raise typer.Exit(int(not (certificate and certificate["complete"])))
 
 
 class _Progress:
@@ -103,42 +121,68 @@ class _Progress:
         self._update = None
 
 
-def _check_writable(file: Path) -> None:
-    """Before anything is erased, as the certificate cannot be had again."""
+def _check_new(file: Path) -> None:
+    """Before anything is looked for: a certificate cannot be had again, and another one is not written over it."""
+    if file.exists():
+        raise CommandFailed(f"{file} is there already: name a new file. Nothing was done.", exit_code=2)
+    if not os.access(file.parent, os.W_OK | os.X_OK):
+        raise CommandFailed(f"{file} cannot be written: there is no such directory to write to.", exit_code=2)
+
+
+def _make(file: Path) -> None:
+    """Before anything is erased, as afterwards it would be too late."""
     try:
-        file.touch()
+        file.touch(mode=0o600, exist_ok=False)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be written: {error.strerror}. Nothing was done.", exit_code=2) from None
 
 
-def _render_found(console: Console, place: Place, person: "Person", found: "Found") -> None:
-    console.print(Text(f"{', '.join((*person.emails, *person.phones))} in {place.name}", "bold"))
+def _hand_over(certificate: dict[str, Any], output: Path | None, as_json: bool) -> None:
+    show(certificate, lambda console: _render_certificate(console, certificate), as_json)
+    if output:
+        try:
+            output.write_text(json.dumps(certificate, indent=2) + "\n", "utf-8")
+        except OSError as error:
+            text = f"{output} cannot be written: {error.strerror}. Keep the certificate that was printed."
+            raise CommandFailed(text) from None
+
+
+def _render_found(console: Console, place: Place, found: "Found", person: "Person | None") -> None:
+    """person: whom the operator knows and may see by name; None shows ids only."""
+    whom = ", ".join((*person.emails, *person.phones)) if person else "The person"
+    console.print(Text(f"{whom} in {place.name}", "bold"))
+    by_name = person is not None
     if found.contacts:
-        _print_contacts(console, "Contacts to be deleted, with notes and tasks:", found.contacts)
+        _print_contacts(console, "Contacts to be deleted, with notes and tasks:", found.contacts, by_name)
     else:
         console.print("No contact of the CRM has this e-mail or phone.")
     if found.related:
         _print_contacts(
-            console, "Left alone, as they share only another e-mail or phone; name that to erase them:", found.related
+            console,
+            "Left alone, as they share only another e-mail or phone; name that to erase them:",
+            found.related,
+            by_name,
         )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("in the ledger", _counted(len(found.ledger), "item"))
     table.add_row("waiting in the queue", f"{_counted(len(found.parked), 'lead')} that the ledger knows as theirs")
     letters = found.letters
     unclear = f", {len(letters.unclear)} of which nobody can tell whose they are" if letters.unclear else ""
-    table.add_row("dead letters", f"{len(letters.theirs)} of {letters.looked_at}{unclear}")
+    hidden = f", and about {letters.hidden} that somebody else is looking at" if letters.hidden else ""
+    table.add_row("dead letters", f"{len(letters.theirs)} of {letters.looked_at}{unclear}{hidden}")
     console.print(table)
     for what, why in found.faults.items():
         console.print(Text(f"{what}: {why}", "yellow"))
 
 
-def _print_contacts(console: Console, title: str, contacts: "Iterable[FoundContact]") -> None:
+def _print_contacts(console: Console, title: str, contacts: "Iterable[FoundContact]", by_name: bool) -> None:
     """A line for each, so that no id is cut off."""
     console.print(title)
     for one in contacts:
-        reach = ", ".join((*one.person.emails, *one.person.phones))
-        line = Text(f"  {one.shown}", "bold").append(f"  {reach}", "not bold")
-        console.print(line.append(f"  {_place_of(one.as_json())}", "not bold dim"))
+        line = Text("  ")
+        if by_name:
+            line.append(one.shown, "bold").append(f"  {one.reach}  ")
+        console.print(line.append(_place_of(one.as_json()), "dim" if by_name else ""))
 
 
 def _render_certificate(console: Console, told: dict[str, Any]) -> None:
@@ -149,7 +193,8 @@ def _render_certificate(console: Console, told: dict[str, Any]) -> None:
     rows.add_row("contacts", "\n".join(_place_of(one) for one in told["contacts"]) or "none")
     rows.add_row("locations", "\n".join(told["locations"]) or "none")
     rows.add_row("ledger", _counted(len(told["ledger_items"]), "item"))
-    rows.add_row("dead letters", f"{len(letters['theirs'])} of {letters['looked_at']}")
+    hidden = f", about {letters['hidden']} not looked at" if letters["hidden"] else ""
+    rows.add_row("dead letters", f"{len(letters['theirs'])} of {letters['looked_at']}{hidden}")
     rows.add_row("parked", _counted(len(told["parked_leads"]), "lead") + ", ignored at the next attempt")
     rows.add_row("remembered as", "\n".join(told["remembered_as"]))
     rows.add_row("until", told["remembered_until"])

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from infra.cli.faults import CommandFailed
 from infra.cli.output import Json, errors, progress, show
 from infra.cli.place import Place, place_of
 from infra.cli.reconcile import ask, ended, follow, is_well, order_of
@@ -51,11 +52,18 @@ def reconcile(
 
       leadrelay reconcile --run 20261120T093000Z-8f3c
     """
+    if run and any((source, account, form, since, until)):
+        raise CommandFailed(
+            "--run shows the report of a run as it was ordered: without --source, --account, --form, --from or --to.",
+            exit_code=2,
+        )
     place = place_of(ctx)
     order = order_of(run=run) if run else order_of(source=source, account=account, form=form, from_=since, to=until)
     with errors().status(f"Asking what there is to compare in {place.name} …"):
         report = ask(place, order)
     if wait:
+        if not run and ended(report) < len(report["forms"]):
+            errors().print(f"Run {report['run']} has begun.", markup=False)
         report = _followed(place, report, timeout)
     show(report, lambda console: render(console, report), as_json)
     is_open = wait and ended(report) < len(report["forms"])

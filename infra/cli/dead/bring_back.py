@@ -1,6 +1,7 @@
 """Redrives the chosen dead letters of a place: one by one with care, or all at once as SQS does it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infra.cli.dead import dead_letters, move_all
@@ -11,19 +12,34 @@ from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.dead.redrive import MOVED, UNKNOWN, Redrive, Redriven
 from infra.cli.output import progress
 from infra.cli.place import Place
+from infra.cli.story import ledger
 
 Told = Callable[[int, int], None]
 # How often the ledger is asked what became of the leads on their way, in seconds.
 POLL_SECONDS = 0.5
 
 
-def looked_at(place: Place, choice: Choice, limit: int | None, now: float) -> tuple[list[DeadLetter], bool]:
-    """The dead letters of that choice with what the ledger says, and whether there may be more than was looked at."""
+@dataclass(frozen=True)
+class Look:
+    """What a look into the queue has shown.
+
+    chosen: the letters of a choice, with what the ledger says; may_be_more: there may be more than was looked at;
+    elsewhere: about how many are hidden, as somebody else looks at them.
+    """
+
+    chosen: list[DeadLetter]
+    may_be_more: bool
+    elsewhere: int
+
+
+def looked_at(place: Place, choice: Choice, limit: int | None, now: float) -> Look:
+    """The dead letters of that choice, at most `limit` of the queue looked at. now: epoch seconds."""
     sqs, url = place.client("sqs"), place.output("DeadLetterQueueUrl")
     with progress() as bar:
-        letters = dead_letters.peek(sqs, url, limit=limit, told=_told(bar, "looking"))
+        letters, elsewhere = dead_letters.peek(sqs, url, limit=limit, told=_told(bar, "looking"))
     letters = _with_ledger(place, letters)
-    return [letter for letter in letters if choice.takes(letter, now)], limit is not None and len(letters) >= limit
+    chosen = [letter for letter in letters if choice.takes(letter, now)]
+    return Look(chosen, limit is not None and len(letters) >= limit, elsewhere)
 
 
 def all_at_once(place: Place, letters: Sequence[DeadLetter], log: Audit, *, rate: float, now: float) -> str:
@@ -65,7 +81,7 @@ def one_by_one(
         run = Redrive(
             sqs,
             place.output("FailedLeadsQueueUrl"),
-            look=lambda keys: dead_letters.known(dynamodb, table, keys),
+            look=lambda keys: ledger.by_keys(dynamodb, table, keys),
             who=caller(place),
             rate=rate,
             patience=patience,
@@ -79,8 +95,8 @@ def one_by_one(
 
 def _with_ledger(place: Place, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
     keys = [letter.key for letter in letters]
-    ledger = dead_letters.known(place.client("dynamodb"), place.output("LedgerTableName"), keys)
-    return dead_letters.with_ledger(letters, ledger)
+    known = ledger.by_keys(place.client("dynamodb"), place.output("LedgerTableName"), keys)
+    return dead_letters.with_ledger(letters, known)
 
 
 def _told(bar: Any, what: str) -> Told:

@@ -7,11 +7,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from infra.cli.dead.parked_message import DeadLetter, dead_letter
-from infra.cli.story.ledger import LedgerLead, lead_of
+from infra.cli.story.ledger import LedgerLead
 
-# SQS takes and gives ten messages in one call, DynamoDB a hundred items.
+# SQS takes and gives ten messages in one call.
 SQS_BATCH = 10
-DYNAMODB_BATCH = 100
 # An answer asks all of SQS's servers only if it may take this long, in seconds.
 LONG_POLL = 1
 # Seconds for which a message that is looked at is hidden; more of them take longer.
@@ -55,6 +54,8 @@ class Held:
 
     Nothing is lost by looking: SQS counts a receive, which only a queue with a redrive policy minds, and messages
     that are not given back, as the program was killed, show up again by themselves within MOST_HIDDEN seconds.
+
+    elsewhere: about how many messages could not be taken, as somebody else looks at them; 0 before `take`.
     """
 
     def __init__(self, sqs: Any, url: str, *, now: Callable[[], float] = time.time) -> None:
@@ -64,6 +65,7 @@ class Held:
         self._letters: dict[str, DeadLetter] = {}
         self._seconds = LEAST_HIDDEN
         self._hidden_until = 0.0
+        self.elsewhere = 0
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +80,7 @@ class Held:
 
     def take(self, *, limit: int | None = None, told: Callable[[int, int], None] = lambda *_: None) -> list[DeadLetter]:
         """Take up to `limit` messages; told: called with how many there are so far, and how many there may be."""
-        about = depth(self._sqs, self._url)
+        about, others = depth(self._sqs, self._url), hidden(self._sqs, self._url)
         self._seconds = min(MOST_HIDDEN, LEAST_HIDDEN + about // 5)
         self._hidden_until = self._now() + self._seconds
         wait, empty = 0, 0
@@ -87,6 +89,8 @@ class Held:
             # A second look goes to all of SQS's servers. Messages that come again were hidden for too short a time.
             wait, empty = (0, 0) if fresh else (LONG_POLL, empty + 1)
             told(len(self._letters), max(about, len(self._letters)))
+        # What SQS still counts as hidden, but has given us, is in nobody else's hands.
+        self.elsewhere = min(others, max(0, about + others - len(self._letters)))
         return self.letters
 
     def renew(self) -> None:
@@ -134,15 +138,23 @@ class Held:
 
 def peek(
     sqs: Any, url: str, *, limit: int | None = None, told: Callable[[int, int], None] = lambda *_: None
-) -> list[DeadLetter]:
-    """What waits in a queue, as in `Held.take`, all of it given back."""
+) -> tuple[list[DeadLetter], int]:
+    """What waits in a queue, as in `Held.take`, all of it given back; and `Held.elsewhere`."""
     with Held(sqs, url) as held:
-        return held.take(limit=limit, told=told)
+        return held.take(limit=limit, told=told), held.elsewhere
 
 
 def depth(sqs: Any, url: str) -> int:
     """About how many messages a queue has, those that are hidden at the moment not counted."""
     return int(_attribute(sqs, url, "ApproximateNumberOfMessages"))
+
+
+def hidden(sqs: Any, url: str) -> int:
+    """About how many messages of a queue are hidden at the moment, as somebody looks at them, ourselves included.
+
+    SQS takes up to a minute to notice that they were given back.
+    """
+    return int(_attribute(sqs, url, "ApproximateNumberOfMessagesNotVisible"))
 
 
 def retention(sqs: Any, url: str) -> float:
@@ -152,19 +164,6 @@ def retention(sqs: Any, url: str) -> float:
 
 def arn_of(sqs: Any, url: str) -> str:
     return _attribute(sqs, url, "QueueArn")
-
-
-def known(dynamodb: Any, table: str, keys: Iterable[str]) -> dict[str, LedgerLead]:
-    """What the ledger says of leads, by their keys; nothing of those that it does not know."""
-    wanted = [{"pk": {"S": key}} for key in dict.fromkeys(keys) if key]
-    found: dict[str, LedgerLead] = {}
-    while wanted:
-        asked, wanted = wanted[:DYNAMODB_BATCH], wanted[DYNAMODB_BATCH:]
-        answer = dynamodb.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
-        found |= {lead.key: lead for lead in map(lead_of, answer["Responses"].get(table, ()))}
-        # What the table had no time for.
-        wanted += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    return found
 
 
 def with_ledger(letters: Sequence[DeadLetter], ledger: Mapping[str, LedgerLead]) -> list[DeadLetter]:

@@ -9,24 +9,25 @@ from typing import Any
 from rich.console import Console
 
 from infra.cli.dead.parked_message import DeadLetter
-from infra.cli.dead.redrive import FAILED, WAITING
-from infra.cli.shown import add_row, days_left, duration, moment, plain_table, print_table
+from infra.cli.dead.redrive import FAILED, PATIENT, WAITING
+from infra.cli.shown import add_row, days_left, duration, moment, plain_table, print_table, printable
 from infra.cli.story.reasons import meaning_of
 
 # Longer texts in a sealed lead are ciphertext, of which the beginning tells it from others.
 _LONGEST = 60
 
 
-def letters(console: Console, place: str, shown: Sequence[Mapping[str, Any]], more: str) -> None:
-    """One line each, as DeadLetter.as_json gives them, and what their reasons mean."""
+def letters(console: Console, place: str, shown: Sequence[Mapping[str, Any]], more: str, *, elsewhere: int) -> None:
+    """One line each, as DeadLetter.as_json gives them, and what their reasons mean. elsewhere: how many are hidden."""
     if not shown:
-        console.print(f"No dead letter waits in {place}. {more}".rstrip(), markup=False)
+        none = f"No dead letter can be seen in {place}." if elsewhere else f"No dead letter waits in {place}."
+        console.print(f"{none} {more}".rstrip(), markup=False)
         return
     table = plain_table(
         "lead", "source", "account", "form", "reason", "parked", "age", "attempts", "platform forgets", "SQS forgets"
     )
     for it in shown:
-        reason = f"{it['reason']} (since {it['status']})" if it["status"] in ("delivered", "ignored") else it["reason"]
+        reason = f"{it['reason']} (since {it['ended_since']})" if it["ended_since"] else it["reason"]
         add_row(
             table,
             *(it["lead_id"] or it["message_id"], it["source"] or "?", it["account"], it["form"], reason),
@@ -38,6 +39,16 @@ def letters(console: Console, place: str, shown: Sequence[Mapping[str, Any]], mo
     _meanings(console, [it["reason"] for it in shown])
     console.print(
         f"Bring them back with `leadrelay dead redrive`, once the cause is gone. {more}".rstrip(), markup=False
+    )
+
+
+def hidden(count: int) -> str:
+    """What to say of letters that somebody else looks at; "" for none."""
+    if not count:
+        return ""
+    return (
+        f"About {count} more cannot be seen, as somebody else is looking at them, or was a minute ago: repeat this "
+        "later. They show up again within 15 minutes."
     )
 
 
@@ -90,13 +101,14 @@ def letter(console: Console, it: Mapping[str, Any]) -> None:
             add_row(table, name, value)
     print_table(console, table)
     console.print("body", style="bold")
-    console.print(json.dumps(_shortened(it["body"]), indent=2, ensure_ascii=False), markup=False)
+    console.print(printable(json.dumps(_shortened(it["body"]), indent=2, ensure_ascii=False)), markup=False)
 
 
-def plan(console: Console, place: str, destination: str, chosen: Sequence[DeadLetter]) -> None:
-    """What a redrive would send, and where."""
+def plan(console: Console, place: str, destination: str, chosen: Sequence[DeadLetter], *, elsewhere: int) -> None:
+    """What a redrive would send, and where. elsewhere: how many are hidden."""
     if not chosen:
-        console.print(f"No such dead letter waits in {place}.", markup=False)
+        seen = "can be seen" if elsewhere else "waits"
+        console.print(f"No such dead letter {seen} in {place}.", markup=False)
         return
     table = plain_table("lead", "source", "reason", "message")
     for it in chosen:
@@ -111,14 +123,12 @@ def result(console: Console, place: str, told: Mapping[str, Any], file: Path | N
     """What a redrive has done."""
     lines = told["redriven"]
     counts = Counter(line["outcome"] for line in lines)
-    console.print(
-        f"{len(lines)} lead(s) brought back in {place}: "
-        + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-        + ".",
-        markup=False,
-    )
+    became = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    console.print(f"{len(lines)} lead(s) brought back in {place}{': ' if became else ''}{became}.", markup=False)
     if counts[WAITING]:
-        console.print(f"{counts[WAITING]} had no outcome yet: `leadrelay leads show LEAD_ID` tells.", markup=False)
+        waits = {line["reason_now"] for line in lines if line["outcome"] == WAITING} & PATIENT
+        why = f", some for {', '.join(sorted(waits))}, which uses up no attempt" if waits else ""
+        console.print(f"{counts[WAITING]} had no outcome yet{why}: `leadrelay leads show LEAD_ID` tells.", markup=False)
     again = [line for line in lines if line["outcome"] in FAILED]
     for line in again:
         console.print(f"  {line['key']}: {line['outcome']} ({line['reason_now']})", style="yellow", markup=False)
@@ -126,6 +136,12 @@ def result(console: Console, place: str, told: Mapping[str, Any], file: Path | N
     if told["stopped"]:
         console.print(
             f"Stopped, as {told['stopped']}. {told['left']} still wait(s) in the dead-letter queue.",
+            style="red",
+            markup=False,
+        )
+    elif told["left"]:
+        console.print(
+            f"{told['left']} of those chosen were being looked at by somebody else by then, or are gone: run it again.",
             style="red",
             markup=False,
         )

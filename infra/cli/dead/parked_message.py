@@ -11,6 +11,7 @@ from infra.cli.story.ledger import LedgerLead
 from leads.core import parked_lead
 from leads.core.errors import Undeliverable
 from leads.core.lead import Envelope, plain_id
+from leads.core.routes import CRM_SOURCES
 from leads.sources import REGISTRY
 from leads.sources.facebook_notice import notice_of
 from leads.sources.leadconnector_events import event_of
@@ -65,8 +66,19 @@ class DeadLetter:
         return max(self.lead.attempts if self.lead else 0, int(told) if told.isdecimal() else 0)
 
     def goes_by(self, name: str) -> bool:
-        """Whether this is how an operator calls it: lead id, ledger key or message id."""
-        return name in (self.lead_id, self.key, self.message_id) and bool(name)
+        """Whether this is how an operator calls it: lead id, ledger key or its last part, message id."""
+        return name in (self.lead_id, self.key, self.key.rpartition("#")[2], self.message_id) and bool(name)
+
+    @property
+    def ended_since(self) -> str:
+        """`delivered` or `ignored` where the ledger says that the lead needs this letter no more, else "".
+
+        Of a record that changes, it may say so of an earlier change.
+        """
+        if self.lead is None or self.lead.status not in ("delivered", "ignored"):
+            return ""
+        is_earlier = (seconds_of(self.lead.updated_at) or 0.0) <= self.parked_at
+        return "" if self.source in CRM_SOURCES and is_earlier else self.lead.status
 
     def platform_days_left(self, now: float) -> float | None:
         """Days until the platform forgets the lead, below 0 when it has; None where it never does, or nobody knows."""
@@ -83,6 +95,7 @@ class DeadLetter:
             "form": self.form,
             "lead_id": self.lead_id,
             "status": self.lead.status if self.lead else "",
+            "ended_since": self.ended_since,
             "reason": self.reason,
             "parked_for": self.parked_for,
             "attempts": self.attempts,

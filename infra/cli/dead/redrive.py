@@ -9,6 +9,7 @@ from infra.cli.dead.dead_letters import Held
 from infra.cli.dead.interruption import Interruption
 from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.story.ledger import LedgerLead
+from leads.core.routes import CRM_SOURCES
 
 # Sizes of the batches that go first; then the rest goes.
 CANARIES = (1, 10)
@@ -20,8 +21,11 @@ LAST, LAST_SHARE = 50, 0.1
 DELIVERED, IGNORED, PARKED, UNDELIVERABLE = "delivered", "ignored", "parked", "undeliverable"
 WAITING, SENT, MOVED, UNKNOWN = "waiting", "sent", "moved", "unknown"
 FAILED = frozenset((PARKED, UNDELIVERABLE))
+# Reasons for which a lead waits without using up an attempt, parked or not: it comes by itself.
+PATIENT = frozenset(("rate_limited", "daily_limit", "location_paused", "claimed_elsewhere", "graph_throttled"))
 # As many of the leads that are on their way are looked up at once while others are still being sent.
 LOOKED_UP = 100
+_NO_OUTCOME = "the first one had no outcome in time"
 _KEPT_FIELDS = ("DataType", "StringValue", "BinaryValue")
 
 
@@ -43,8 +47,11 @@ class Redriven:
 
 
 def batches(letters: Sequence[DeadLetter], *, canary: bool) -> list[list[DeadLetter]]:
-    """1, then 10, then the rest, those first whose outcome the ledger will tell; without canary, all at once."""
-    ordered = sorted(letters, key=lambda letter: not is_seen(letter))
+    """1, then 10, then the rest, those first whose outcome the ledger will tell; without canary, all at once.
+
+    Last but one go changes of what has been delivered before: one that is out of date by now leaves no trace.
+    """
+    ordered = sorted(letters, key=lambda letter: (not is_seen(letter), bool(letter.lead and _may_change(letter.lead))))
     cut: list[list[DeadLetter]] = []
     for size in CANARIES if canary else ():
         cut.append(ordered[:size])
@@ -64,23 +71,33 @@ def why_stop(number: int, outcomes: Sequence[str], size: int, *, canary: bool) -
     has. In a canary, a lead without an outcome counts as failed; in the rest it only has not come to its turn.
     """
     if canary and number < len(CANARIES):
-        failed = sum(outcome in FAILED or outcome == WAITING for outcome in outcomes)
-        if failed > size * CANARY_SHARE:
-            return f"{failed} of the first {size} failed again" if size > 1 else "the first one failed again"
-        return ""
+        failed, waiting = sum(outcome in FAILED for outcome in outcomes), outcomes.count(WAITING)
+        if failed + waiting <= size * CANARY_SHARE:
+            return ""
+        told = [f"{failed} of the first {size} failed again" if size > 1 else "the first one failed again"] * bool(
+            failed
+        )
+        if waiting:
+            told.append(f"{waiting} of the first {size} had no outcome in time" if size > 1 else _NO_OUTCOME)
+        return " and ".join(told)
     last = outcomes[-LAST:]
     failed = sum(outcome in FAILED for outcome in last)
     return f"{failed} of the last {len(last)} failed again" if failed > LAST * LAST_SHARE else ""
 
 
 def outcome_of(before: LedgerLead | None, now: LedgerLead | None) -> str:
-    """What became of a lead since its letter was looked at; WAITING while nothing has."""
-    if now is None or now.status == "claimed":
+    """What became of a lead since its letter was looked at; WAITING while nothing has, or it waits for its turn."""
+    if now is None or now.status == "claimed" or (now.status == PARKED and now.reason in PATIENT):
         return WAITING
-    if now.status in (DELIVERED, IGNORED):
+    if now.status in (DELIVERED, IGNORED) and not _may_change(now):
         return now.status
     unchanged = before is not None and before.updated_at == now.updated_at and before.status == now.status
     return WAITING if unchanged else now.status
+
+
+def _may_change(lead: LedgerLead) -> bool:
+    """Whether it is a record of a CRM that was delivered before: what the ledger says need not be of this change."""
+    return lead.source in CRM_SOURCES and lead.status in (DELIVERED, IGNORED)
 
 
 @dataclass
@@ -178,8 +195,10 @@ class Redrive:
         for letter, line in asked:
             lead = ledger.get(letter.key)
             outcome = outcome_of(letter.lead, lead)
+            # Of one that waits, what for: the reason it was a dead letter for is none of now.
+            is_new = lead is not None and (letter.lead is None or lead.updated_at != letter.lead.updated_at)
+            line.reason_now = lead.reason if lead and (is_new or outcome != WAITING) else ""
             if outcome != WAITING:
-                line.reason_now = lead.reason if lead else ""
                 self._finish(line, outcome)
         self.told(self._sent, len(self.done))
 

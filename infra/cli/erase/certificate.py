@@ -12,8 +12,10 @@ from infra.cli.place import Place
 from infra.cli.story.ledger import LedgerLead
 
 _NOTES = (
-    "The list of erased people keeps salted hashes of the e-mail addresses and phone numbers: what was left before "
-    "this moment is ignored when it comes again, and what is left from now on is a new lead.",
+    "The list of erased people keeps salted hashes of the e-mail addresses and phone numbers, and of the leads' ids: "
+    "what was left before this moment is ignored when it comes again, and what is left from now on is a new lead.",
+    "An e-mail address or phone number that was not asked for, and that only a contact had, may be somebody else's as "
+    "well: a lead that has it beside a further one of its own is not ignored, and its dead letter not deleted.",
     "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt.",
     "Logs and metrics hold ids only, and logs are deleted after 30 days.",
     "Pinterest keeps leads for 30 days and Facebook for 90; what they keep is not LeadRelay's to delete.",
@@ -52,7 +54,8 @@ class Found:
     @property
     def keys(self) -> set[str]:
         """The ledger keys of their leads."""
-        return {lead.key for lead in self.ledger} | {letter.key for letter in self.letters.theirs}
+        letters = {letter.key for letter in self.letters.theirs if letter.key}
+        return {lead.key for lead in self.ledger} | letters
 
     def as_json(self) -> dict[str, Any]:
         """Ids only."""
@@ -66,35 +69,51 @@ class Found:
         }
 
 
+@dataclass
+class Removal:
+    """An erasure on its way: what it has removed so far.
+
+    at: epoch seconds of the erasure. remembered: names and leads that are on the list, as `leads.core.erasure` calls
+    them; hashes: of the names. items: keys of the ledger's items that are gone. is_over: it has come to its end.
+    """
+
+    at: float
+    done: Found = field(default_factory=Found)
+    remembered: set[str] = field(default_factory=set, repr=False)
+    hashes: set[str] = field(default_factory=set)
+    items: set[str] = field(default_factory=set)
+    is_over: bool = False
+
+
 def certificate(
-    place: Place,
-    done: Found,
-    *,
-    at: float,
-    until: float,
-    hashes: Collection[str],
-    removed: Collection[str],
-    searched: Collection[str],
-    unseen: Iterable[str],
+    place: Place, removal: Removal, *, until: float, searched: Collection[str], unseen: Iterable[str]
 ) -> dict[str, Any]:
     """The certificate as JSON; `complete` says that nothing is left, `not_erased` what may be.
 
-    at, until: epoch seconds of the erasure, and until which the hashes are remembered. removed: keys of the ledger's
-    items. searched: the CRM locations that were looked at; unseen: those from which leads come, and that were not.
+    until: epoch seconds until which the hashes are remembered. searched: the CRM locations that were looked at;
+    unseen: those from which leads come, and that were not.
     """
+    done = removal.done
     faults = {**done.faults, **dict(map(_unclear, done.letters.unclear))}
+    if done.letters.hidden:
+        faults["dead letters"] = (
+            f"About {done.letters.hidden} could not be looked at, as somebody else was looking at them: repeat the "
+            "command in a minute (after a command that was killed, in a quarter of an hour)."
+        )
+    if not removal.is_over:
+        faults["the command"] = "It was cut off before its end: repeat it, which does what is left."
     return {
         "certificate": "erasure of a person",
         "stack": place.stack_name,
         "region": place.region,
-        "erased_at": iso(at),
+        "erased_at": iso(removal.at),
         "complete": not faults,
-        "remembered_as": sorted(hashes),
+        "remembered_as": sorted(removal.hashes),
         "remembered_until": iso(until),
         "locations": sorted(searched),
         "contacts": [contact.as_json() for contact in done.contacts],
-        "ledger_items": sorted(key for key in removed if not erasure_traces.is_seal(key)),
-        "ledger_seals": sum(map(erasure_traces.is_seal, removed)),
+        "ledger_items": sorted(key for key in removal.items if not erasure_traces.is_seal(key)),
+        "ledger_seals": sum(map(erasure_traces.is_seal, removal.items)),
         "parked_leads": sorted({lead.key for lead in done.parked}),
         "dead_letters": done.letters.as_json(),
         "not_erased": [{"what": what, "why": why} for what, why in faults.items()],

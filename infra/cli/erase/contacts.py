@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
+from infra.cli.shown import printable
 from infra.cli.vendors.contacts_api import ContactsApi, ContactsRefused
 from leads.core.contact import DEFAULT_MAPPING, Locale, is_email
 from leads.core.erasure import name_of
@@ -35,12 +36,21 @@ class Person:
 
 @dataclass(frozen=True)
 class FoundContact:
-    """A contact of the CRM; shown: its name, for the operator's eyes only; person: what else it goes by."""
+    """A contact of the CRM; shown: its name, for the operator's eyes only; person: what else it goes by.
+
+    Names and addresses come from forms that anybody may fill in: what a terminal would obey is taken out of `shown`
+    and `reach`.
+    """
 
     location_id: str
     contact_id: str
     shown: str = field(repr=False, compare=False)
     person: Person = field(repr=False, compare=False)
+
+    @property
+    def reach(self) -> str:
+        """Its e-mail addresses and phone numbers, for the operator's eyes only."""
+        return printable(", ".join((*self.person.emails, *self.person.phones)))
 
     def as_json(self) -> dict[str, str]:
         """Ids only."""
@@ -63,7 +73,7 @@ def person_of(emails: Iterable[str], phones: Iterable[str], *, phone_region: str
             "--phone takes a number that exists, best with its country code: +12128675309.", exit_code=2
         )
     if not addresses and not numbers:
-        raise CommandFailed("Say whom to erase: give --email, --phone or both.", exit_code=2)
+        raise CommandFailed("Say whom to erase: give --email, --phone or both; - reads them from stdin.", exit_code=2)
     return Person(addresses, numbers)
 
 
@@ -137,7 +147,7 @@ def _contact(location: str, contact: Mapping[str, Any]) -> FoundContact:
     return FoundContact(
         location_id=location,
         contact_id=text("id"),
-        shown=shown or "(no name)",
+        shown=printable(shown) or "(no name)",
         person=Person(
             tuple(dict.fromkeys(email.lower() for email in emails if email)), tuple(filter(None, [text("phone")]))
         ),

@@ -1,28 +1,31 @@
 """Erases a person: finds what there is of them, removes it, and says in a certificate what was done."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.cli.dead.dead_letters import known
-from infra.cli.erase import erased_list
 from infra.cli.erase import traces as erasure_traces
-from infra.cli.erase.certificate import Found, certificate
+from infra.cli.erase.certificate import Found, Removal, certificate
 from infra.cli.erase.contacts import CrmContacts, FoundContact, Person, Tell
 from infra.cli.erase.lead_opening import LeadOpening
 from infra.cli.erase.letters import DeadLetters, Traces
+from infra.cli.erase.remembering import Remembering
+from infra.cli.erase.traces import Look
+from infra.cli.erase.waiting import Waiting
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
-from infra.cli.story.ledger import LedgerLead
+from infra.cli.story.ledger import LedgerLead, by_keys
 from leads.adapters.erasure_list import FRESH_SECONDS
-from leads.core.erasure import KEPT_SECONDS, RECORD_KEPT_SECONDS
 from leads.core.routes import RouteTable
 
-# A function reads the list anew after FRESH_SECONDS; what it has begun until then it has written 20 seconds later.
+# A function reads the list anew after FRESH_SECONDS. What it has begun before then it has claimed in the ledger some
+# seconds later, and is waited for there.
 SETTLED_SECONDS = FRESH_SECONDS + 20.0
+# SQS may count dead letters as hidden for so long after they were given back.
+COUNTED_SECONDS = 60.0
 # So often contacts are looked for. The second time none should be left; more come of leads that were under way.
 ROUNDS = 5
 
@@ -48,13 +51,14 @@ class Erasure:
         self._person = person
         self._tell = tell
         self._now = now
-        self._sleep = sleep
         self._settle = SETTLED_SECONDS if settle is None else settle
         self._ledger = (place.client("dynamodb"), place.output("LedgerTableName"))
         self._crm = CrmContacts(place, tell)
         queue = place.output("DeadLetterQueueUrl")
         self._letters = DeadLetters(place.client("sqs"), queue, LeadOpening(place, table), tell)
-        self._record_sources = _record_sources(place)
+        self._list = Remembering(place, person)
+        self._waiting = Waiting(tell, now, sleep)
+        self._removal: Removal | None = None
 
     def find(self) -> Found:
         """Everything there is; changes nothing. Raises ClientError or BotoCoreError when AWS does not answer."""
@@ -63,36 +67,43 @@ class Erasure:
             found.faults["the CRM"] = "The Contacts secret names no location."
         found.contacts = self._crm.find([self._person], found.faults)
         found.related = self._related(found)
-        found.ledger = self._look_up(found.contact_ids, (), found.faults)
+        found.ledger = self._look_up(found.contact_ids, (), found.faults).leads
         found.letters = self._letters.find(self._traces(found))
         known_keys = {lead.key for lead in found.ledger}
-        by_letters = known(*self._ledger, (letter.key for letter in found.letters.theirs))
+        by_letters = by_keys(*self._ledger, (letter.key for letter in found.letters.theirs))
         found.ledger += [lead for lead in by_letters.values() if lead.key not in known_keys]
         return found
 
-    def erase(self, found: Found) -> dict[str, Any]:
-        """Removes what was found and what has come since; returns the certificate. Doing it again is safe.
+    def erase(self, found: Found) -> None:
+        """Removes what was found and what has come since; `certificate` tells what was done, however this ends.
 
-        What fails in one place stops nothing elsewhere, and the certificate names it. Raises CommandFailed, ClientError
-        or BotoCoreError when it could not even be begun.
+        What fails in one place stops nothing elsewhere. Doing it again is safe. Raises CommandFailed, ClientError or
+        BotoCoreError when it could not even be begun.
         """
-        at = self._now()
-        hashes = set(self._remember(self._person.names | found.names, at))
-        done, removed = Found(), set[str]()
-        with _noted(done.faults, "the dead letters"):
-            done.letters = self._letters.remove(self._traces(found))
-        self._wait(at)
-        with _noted(done.faults, "the ledger"):
-            self._remove(found, done, removed, hashes, at)
+        removal = Removal(self._now())
+        try:
+            self._list.put(removal, found.names, found.keys)
+        except CommandFailed as failed:
+            raise CommandFailed(f"Nothing was erased. {failed}") from None
+        self._removal = removal
+        faults = removal.done.faults
+        self._waiting.until(removal.at + self._settle, "Waiting until all functions know")
+        with _noted(faults, "the dead letters"):
+            self._remove_letters(found, removal)
+        with _noted(faults, "the ledger"):
+            self._remove(found, removal)
+        removal.is_over = True
+
+    def certificate(self) -> dict[str, Any] | None:
+        """What was removed, as far as it has come; None as long as nothing was."""
+        if self._removal is None:
+            return None
         return certificate(
             self._place,
-            done,
-            at=at,
-            until=at + self._kept_seconds,
-            hashes=hashes,
-            removed=removed,
+            self._removal,
+            until=self._removal.at + self._list.seconds,
             searched=self._crm.locations,
-            unseen=[one for one in self._record_sources if one not in self._crm.locations],
+            unseen=[one for one in self._list.record_sources if one not in self._crm.locations],
         )
 
     def _related(self, found: Found) -> list[FoundContact]:
@@ -105,34 +116,42 @@ class Erasure:
         return [contact for contact in others if contact not in found.contacts]
 
     def _traces(self, found: Found) -> Traces:
-        return Traces(self._person.names | found.names, found.contact_ids, {lead.key for lead in found.ledger})
+        asked = self._person.names
+        return Traces(asked, found.names - asked, found.contact_ids, {lead.key for lead in found.ledger})
 
-    def _look_up(self, ids: Iterable[str], keys: Iterable[str], faults: dict[str, str]) -> list[LedgerLead]:
+    def _look_up(self, ids: Iterable[str], keys: Iterable[str], faults: dict[str, str]) -> Look:
         self._tell("Reading the ledger", 0, None)
-        leads, locations = erasure_traces.find(
-            *self._ledger, {*ids}, {*keys}, told=lambda count: self._tell("Reading the ledger", count, None)
+        look = erasure_traces.find(
+            *self._ledger,
+            {*ids},
+            {*keys},
+            now=self._now(),
+            told=lambda count: self._tell("Reading the ledger", count, None),
         )
-        for location in sorted(locations.difference(self._crm.locations)):
+        for location in sorted(look.locations.difference(self._crm.locations)):
             faults[f"location {location}"] = (
                 "Leads were delivered there, and the Contacts secret has no token for it: store one and repeat the "
                 "command, or look there by hand."
             )
-        return leads
+        return look
 
-    def _remember(self, names: Iterable[str], at: float) -> list[str]:
-        return erased_list.add(*self._ledger, names, at=at, kept_seconds=self._kept_seconds)
+    def _remove_letters(self, found: Found, removal: Removal) -> None:
+        """Deletes the dead letters, each remembered before: an address in it may not be the one that was asked for."""
+        self._waiting.until(
+            removal.at + COUNTED_SECONDS,
+            "Waiting for dead letters that are looked at",
+            unless=lambda: not self._letters.hidden(),
+        )
+        self._letters.remove(
+            self._traces(found), removal.done.letters, lambda letter: self._list.put(removal, (), {letter.key} - {""})
+        )
 
-    def _wait(self, since: float) -> None:
-        """Until every running function knows the list, and what one began without it has been written."""
-        while (left := since + self._settle - self._now()) > 0:
-            self._tell("Waiting until all functions know", int(self._settle - left), int(self._settle))
-            self._sleep(min(left, 1.0))
-
-    def _remove(self, found: Found, done: Found, removed: set[str], hashes: set[str], at: float) -> None:
+    def _remove(self, found: Found, removal: Removal) -> None:
         """Removes what the ledger knows of each contact, then the contact.
 
         As long as the contact is there, a command that comes after one that was cut off finds both.
         """
+        done = removal.done
         ids, keys = found.contact_ids, found.keys | {letter.key for letter in done.letters.theirs}
         tried: set[FoundContact] = set()
         for number in range(ROUNDS):
@@ -141,15 +160,23 @@ class Erasure:
             if number and not fresh:
                 done.faults |= faults
                 return
-            if further := Found(contacts=fresh).names:
-                hashes |= {*self._remember(further, at)}
+            self._list.put(removal, Found(contacts=fresh).names, ())
             ids |= {contact.contact_id for contact in fresh}
-            leads = self._look_up(ids, keys, done.faults)
-            done.ledger += leads
-            removed |= {*erasure_traces.remove(*self._ledger, {lead.key for lead in leads})}
+            look = self._look_up(ids, keys, done.faults)
+            self._remove_items(removal, look.leads)
             self._delete(fresh, done)
             tried |= {*fresh}
+            if not number:
+                ended = self._waiting.for_deliveries(*self._ledger, look.under_way)
+                self._remove_items(removal, [lead for lead in ended if erasure_traces.is_about(lead, ids, keys)])
         done.faults["the CRM"] = f"New contacts of this person came in all of {ROUNDS} rounds: repeat the command."
+
+    def _remove_items(self, removal: Removal, leads: Collection[LedgerLead]) -> None:
+        """Items of the ledger, each remembered before: its lead may come again with an address that nobody knows."""
+        keys = {lead.key for lead in leads}
+        self._list.put(removal, (), keys)
+        removal.items |= {*erasure_traces.remove(*self._ledger, keys)}
+        removal.done.ledger += leads
 
     def _delete(self, contacts: Iterable[FoundContact], done: Found) -> None:
         for contact in contacts:
@@ -160,25 +187,13 @@ class Erasure:
             except CommandFailed as failed:
                 done.faults[f"contact {contact.contact_id} in location {contact.location_id}"] = str(failed)
 
-    @property
-    def _kept_seconds(self) -> float:
-        """A record of another CRM location may come again after years, a lead of an ad platform does not."""
-        return RECORD_KEPT_SECONDS if self._record_sources else KEPT_SECONDS
-
-
-def _record_sources(place: Place) -> list[str]:
-    """The CRM locations whose records come as leads; none where nothing of the kind is set up."""
-    try:
-        locations = place.secret("LeadConnectorSecretArn").get("locations")
-    except CommandFailed:
-        return []
-    return [one for one in locations if isinstance(one, str)] if isinstance(locations, list) else []
-
 
 @contextmanager
 def _noted(faults: dict[str, str], what: str) -> Iterator[None]:
-    """AWS's failure there becomes a fault, so that the rest is done and the certificate tells of it."""
+    """A failure there becomes a fault, so that the rest is done and the certificate tells of it."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         faults[what] = f"AWS refused: {error} Repeat the command."
+    except CommandFailed as failed:
+        faults[what] = str(failed)

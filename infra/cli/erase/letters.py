@@ -4,35 +4,42 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.cli.dead.dead_letters import Held
+from infra.cli.dead.dead_letters import Held, hidden
 from infra.cli.dead.parked_message import DeadLetter
 from infra.cli.erase.contacts import Tell
 from infra.cli.erase.lead_opening import CannotTell, LeadOpening
 from leads.core import parked_lead
+from leads.core.erasure import is_of
 from leads.core.routes import CRM_SOURCES
 from leads.sources.leadconnector_events import event_of
 
 
 @dataclass(frozen=True)
 class Traces:
-    """How a person is recognised: names (`leads.core.erasure`), ids of contacts, ledger keys of leads."""
+    """How a person is recognised: names (`leads.core.erasure.is_of`), ids of contacts, ledger keys of leads."""
 
-    names: Collection[str] = frozenset()
+    asked: frozenset[str] = frozenset()
+    known_with: frozenset[str] = frozenset()
     contact_ids: Collection[str] = frozenset()
     keys: Collection[str] = frozenset()
 
 
 @dataclass
 class Sorted:
-    """unclear: those of which nobody can tell whose they are, and the reason's code; looked_at: how many there are."""
+    """unclear: those of which nobody can tell whose they are, and the reason's code; looked_at: how many there are.
+
+    hidden: about how many more there are, which somebody else was looking at.
+    """
 
     theirs: list[DeadLetter] = field(default_factory=list)
     unclear: list[tuple[DeadLetter, str]] = field(default_factory=list)
     looked_at: int = 0
+    hidden: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return {
             "looked_at": self.looked_at,
+            "hidden": self.hidden,
             "theirs": [letter.key for letter in self.theirs],
             "unclear": [
                 {"message_id": letter.message_id, "key": letter.key, "reason": reason}
@@ -54,17 +61,32 @@ class DeadLetters:
 
     def find(self, traces: Traces) -> Sorted:
         """Whose they are; the queue is left as it was."""
+        found = Sorted()
         with Held(self._sqs, self._url) as held:
-            return self._sort(held, traces, lambda _: None)
+            self._sort(held, traces, lambda _: None, found)
+        return found
 
-    def remove(self, traces: Traces) -> Sorted:
-        """Deletes the person's; all others are given back unchanged."""
+    def remove(self, traces: Traces, done: Sorted, before_each: Callable[[DeadLetter], None]) -> None:
+        """Deletes the person's; all others are given back unchanged. done: takes what was done, however it ends.
+
+        before_each: called with each letter that is about to be deleted.
+        """
         with Held(self._sqs, self._url) as held:
-            return self._sort(held, traces, held.remove)
 
-    def _sort(self, held: Held, traces: Traces, on_theirs: Callable[[DeadLetter], None]) -> Sorted:
+            def remove(letter: DeadLetter) -> None:
+                before_each(letter)
+                held.remove(letter)
+
+            self._sort(held, traces, remove, done)
+
+    def hidden(self) -> int:
+        """About how many somebody is looking at; whoever it was until a minute ago may still be counted."""
+        return hidden(self._sqs, self._url)
+
+    def _sort(self, held: Held, traces: Traces, on_theirs: Callable[[DeadLetter], None], done: Sorted) -> None:
+        done.hidden = self.hidden()
         letters = held.take(told=lambda count, about: self._tell("Taking dead letters", count, about))
-        done = Sorted(looked_at=len(letters))
+        done.looked_at = len(letters)
         for number, letter in enumerate(letters):
             self._tell("Opening dead letters", number, len(letters))
             held.renew()
@@ -74,7 +96,6 @@ class DeadLetters:
                     done.theirs.append(letter)
             except CannotTell as reason:
                 done.unclear.append((letter, str(reason)))
-        return done
 
     def _is_theirs(self, letter: DeadLetter, traces: Traces) -> bool:
         if letter.key in traces.keys or _contacts_in(letter) & {*traces.contact_ids}:
@@ -87,7 +108,7 @@ class DeadLetters:
         names = self._opened[letter.message_id]
         if isinstance(names, CannotTell):
             raise names
-        return bool(names & {*traces.names})
+        return is_of(names, asked=traces.asked, known_with=traces.known_with)
 
 
 def _contacts_in(letter: DeadLetter) -> set[str]:

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from infra.cli.story.ledger import LedgerLead, leads
 from leads.adapters.item_values import text
+from leads.core.ledger import Status
 from leads.core.routes import CRM_SOURCES
 
 # How the id of a CRM's record goes on in the key of one of its states, of its way to a second location, of its removal.
@@ -13,6 +15,17 @@ _BEHIND_ID = re.compile(r"[@>].*|-removed$")
 _SEAL = "seal#"
 # DynamoDB takes so many deletions in one call.
 _BATCH = 25
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look into the ledger: the items about a person, every CRM location that leads went to, and the leads that
+    a function was delivering at that moment, of which nobody can tell yet whose they are.
+    """
+
+    leads: list[LedgerLead]
+    locations: set[str]
+    under_way: list[LedgerLead]
 
 
 def is_about(lead: LedgerLead, contact_ids: Collection[str], keys: Collection[str]) -> bool:
@@ -25,25 +38,32 @@ def is_about(lead: LedgerLead, contact_ids: Collection[str], keys: Collection[st
     return lead.source in CRM_SOURCES and _BEHIND_ID.sub("", lead.lead_id) in contact_ids
 
 
+def is_held(lead: LedgerLead, now: float) -> bool:
+    """Whether a function is delivering it, or was stopped in the middle a moment ago. now: epoch seconds."""
+    return lead.status == Status.CLAIMED and lead.claimed_until > now
+
+
 def find(
     client: Any,
     table: str,
     contact_ids: Collection[str],
     keys: Collection[str],
     *,
+    now: float,
     told: Callable[[int], None] = lambda _: None,
-) -> tuple[list[LedgerLead], set[str]]:
-    """The items about a person, and every CRM location that the ledger knows; told: how many items were looked at."""
+) -> Look:
+    """The items about a person, and what else counts. now: epoch seconds; told: how many items were looked at."""
     found: list[LedgerLead] = []
     locations: set[str] = set()
-    for number, lead in enumerate(leads(client, table), 1):
+    under_way: list[LedgerLead] = []
+    for lead in leads(client, table, told=told):
+        if is_held(lead, now):
+            under_way.append(lead)
         if lead.location_id:
             locations.add(lead.location_id)
         if is_about(lead, contact_ids, keys):
             found.append(lead)
-        if number % 500 == 0:
-            told(number)
-    return sorted(found, key=lambda lead: lead.key), locations
+    return Look(sorted(found, key=lambda lead: lead.key), locations, under_way)
 
 
 def is_seal(key: str) -> bool:

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from infra.cli.faults import CommandFailed
-from infra.cli.pinterest.desk import shown_address
-from infra.cli.place import Place
+from infra.cli.pinterest.desk import by_same_host, shown_address
+from infra.cli.place import Place, is_ours
 from infra.cli.vendors.graph_api import FIELD, GraphApi
 
 SECRET, WEBHOOK_TOKEN = "FacebookSecretArn", "WebhookTokenSecretArn"
@@ -158,14 +158,16 @@ def _tried(level: str, number: str, do: Callable[[], Line]) -> Line:
 
 
 def _subscribe_app(desk: Desk, replace: bool) -> Line:
-    before = _app_line(desk)
+    found = _app_subscription(desk)
+    before = _line_of(desk, found)
     if before.state == ELSEWHERE and not replace:
         return before
     # What else is subscribed to at our own address stays.
     kept = before.fields if before.state != ELSEWHERE else ()
     fields = list(dict.fromkeys((*kept, FIELD)))
     # Also when it stands already: only so is it certain that the ids come along, which Graph does not tell.
-    desk.api.subscribe_app(desk.url, desk.verify_token, ",".join(fields))
+    address = by_same_host(_callback(found), desk.url) if found and before.state != ELSEWHERE else desk.url
+    desk.api.subscribe_app(address, desk.verify_token, ",".join(fields))
     note = "The app has leads sent to this stack; Facebook has asked the webhook whose it is, and was content."
     return Line(APP, desk.app_id, WAS if before.is_good else DONE, note, tuple(fields))
 
@@ -179,16 +181,28 @@ def _subscribe_page(desk: Desk, page: str, token: str) -> Line:
     return Line(PAGE, page, DONE, "The page tells the app of its leads.", fields)
 
 
+def _app_subscription(desk: Desk) -> dict[str, Any]:
+    """The app's subscription to its pages; {} for none."""
+    return next((it for it in desk.api.app_subscriptions() if it.get("object") == _OBJECT), {})
+
+
+def _callback(found: Mapping[str, Any]) -> str:
+    return str(found.get("callback_url") or "")
+
+
 def _app_line(desk: Desk) -> Line:
-    found = next((it for it in desk.api.app_subscriptions() if it.get("object") == _OBJECT), None)
-    if found is None:
+    return _line_of(desk, _app_subscription(desk))
+
+
+def _line_of(desk: Desk, found: Mapping[str, Any]) -> Line:
+    if not found:
         note = "The app does not subscribe to its pages' leads: `leadrelay facebook subscribe` does."
         return Line(APP, desk.app_id, MISSING, note)
     fields = tuple(str(it.get("name")) for it in found.get("fields") or () if isinstance(it, dict))
-    callback = str(found.get("callback_url") or "")
-    if callback not in filter(None, (desk.url, desk.former_url)):
+    tokens = [url.rpartition("/")[2] for url in (desk.url, desk.former_url)]
+    if not is_ours(_callback(found), "facebook", tokens):
         note = (
-            f"The app's webhooks go to {shown_address(callback)}, which is not this stack. "
+            f"The app's webhooks go to {shown_address(_callback(found))}, which is not this stack. "
             "`leadrelay facebook subscribe --replace` has them come here, and no longer go there."
         )
         return Line(APP, desk.app_id, ELSEWHERE, note, fields)

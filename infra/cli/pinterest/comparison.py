@@ -78,9 +78,9 @@ def _known(desk: Desk, subscription: Subscription, entries: Sequence[Any]) -> Li
 
 
 def _state(desk: Desk, subscription: Subscription, own: Sequence[Entry]) -> str:
-    if subscription.url == desk.former_url:
+    if desk.is_former(subscription.url):
         return "former address"
-    if subscription.url != desk.url:
+    if not desk.is_present(subscription.url):
         return "other address"
     if not own:
         return "missing key"

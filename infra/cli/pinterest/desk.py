@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from infra.cli.faults import CommandFailed
 from infra.cli.pinterest.keys import KeyStore
 from infra.cli.place import Place
+from infra.cli.place import is_ours as has_token
 from infra.cli.vendors.pinterest_api import PinterestApi, Subscription, checked_id, of_form
 from leads.core.iso_time import iso_time
 
@@ -31,6 +32,14 @@ class Desk:
     @property
     def moment(self) -> str:
         return iso_time(self.now())
+
+    def is_present(self, address: str) -> bool:
+        """Whether it has this stack's present token, whatever host stands before it."""
+        return has_token(address, "pinterest", (_token(self.url),))
+
+    def is_former(self, address: str) -> bool:
+        """Whether it has the previous token."""
+        return has_token(address, "pinterest", (_token(self.former_url),))
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ def desk_of(place: Place) -> Desk:
 def api_of(place: Place) -> PinterestApi:
     """Pinterest as the app of this place sees it."""
     token = place.secret(APP).get("access_token")
-    if not isinstance(token, str) or not (token.isascii() and token.isprintable() and token.strip()):
+    if not (isinstance(token, str) and token):
         raise CommandFailed('The Pinterest app secret has no usable "access_token": `leadrelay init` stores one.')
     return PinterestApi(place.pinterest_api_url, token)
 
@@ -92,7 +101,7 @@ def account_of(api: PinterestApi, given: str) -> str:
 
 def is_ours(desk: Desk, subscription: Subscription) -> bool:
     """Whether it sends to this stack, by its present or its previous token."""
-    return subscription.url in filter(None, (desk.url, desk.former_url))
+    return desk.is_present(subscription.url) or desk.is_former(subscription.url)
 
 
 def find(subscriptions: Iterable[Subscription], form: str) -> Subscription | None:
@@ -104,7 +113,7 @@ def elsewhere(desk: Desk, old: Subscription) -> str:
     """That a subscription does not send to this stack's address, and where it does."""
     whose = (
         "to this stack by its previous token"
-        if old.url == desk.former_url
+        if desk.is_former(old.url)
         else f"to {shown_address(old.url)}, which is not this stack"
     )
     return f"Subscription {old.id} sends the leads of {of_form(old.form)} of ad account {old.account} {whose}."
@@ -113,6 +122,18 @@ def elsewhere(desk: Desk, old: Subscription) -> str:
 def chosen(account: str, form: str) -> str:
     """The options that name an ad account, or a form."""
     return f"--account {account}" + (f" --form {form}" if form else "")
+
+
+def by_same_host(old: str, new: str) -> str:
+    """The new address at the host of an old one, which may be one of our own before the stack's; AWS's own is not."""
+    before, after = urlsplit(old), urlsplit(new)
+    if (before.hostname or "").endswith(".amazonaws.com"):
+        return new
+    return urlunsplit(before._replace(path=f"{before.path.rpartition('/')[0]}/{after.path.rpartition('/')[2]}"))
+
+
+def _token(address: str) -> str:
+    return address.rpartition("/")[2]
 
 
 def shown_address(url: str) -> str:

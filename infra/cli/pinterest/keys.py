@@ -1,7 +1,7 @@
 """The keys of Pinterest's subscriptions in their secret: changed entry by entry, and none is ever dropped.
 
 The secret is `{"subscriptions": [{"subscription_id", "ad_account_id", "lead_form_id", "cryptographic_key",
-"cryptographic_algorithm", "retired_at"}]}`.
+"cryptographic_algorithm", "retired_at"}]}`, and `rotating_since` beside it while a subscription is replaced.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from infra.cli.setup.secret_edit import edit_secret
 from infra.cli.vendors.pinterest_api import Subscription
 
 OUTPUT = "PinterestKeysSecretArn"
+_ROTATING = "rotating_since"
 
 Entry = dict[str, Any]
 Edit = Callable[[list[Any]], list[Any]]
@@ -30,7 +31,16 @@ class KeyStore:
 
     def change(self, edit: Edit) -> None:
         """Store what `edit` makes of the entries, whatever somebody else stores at the same time."""
-        edit_secret(self._place, OUTPUT, lambda value: {**value, "subscriptions": edit(_entries(value))})
+
+        def edited(value: dict[str, Any]) -> dict[str, Any]:
+            kept = {name: held for name, held in value.items() if name != _ROTATING}
+            return {**kept, "subscriptions": edit(_entries(value))}
+
+        edit_secret(self._place, OUTPUT, edited)
+
+    def announce(self, moment: str) -> None:
+        """Write that a key is about to be replaced, which the next change takes away: proves that one can be stored."""
+        edit_secret(self._place, OUTPUT, lambda value: {**value, "subscriptions": _entries(value), _ROTATING: moment})
 
 
 def stored(entries: list[Any], subscription: Subscription, now: str) -> list[Any]:

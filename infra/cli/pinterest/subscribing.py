@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cli.faults import CommandFailed
-from infra.cli.pinterest.desk import Desk, Done, accounts_of, chosen, elsewhere, find, is_ours
+from infra.cli.pinterest.desk import Desk, Done, accounts_of, by_same_host, chosen, elsewhere, find, is_ours
 from infra.cli.pinterest.keys import concerns, entry_id, has_key, is_live, retired, stored
 from infra.cli.vendors.pinterest_api import Subscription, of_form
 from infra.cli.vendors.pinterest_refusals import PinterestRefused
 
 _RECONCILE = "What people leave meanwhile, `leadrelay reconcile` fetches: Pinterest keeps it for 30 days."
 _ALLOW = (
-    "See to it that you may do secretsmanager:PutSecretValue and UpdateSecretVersionStage on the Pinterest keys secret."
+    "See to it that you may do secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and "
+    "UpdateSecretVersionStage on the Pinterest keys secret."
 )
 
 
@@ -26,7 +27,7 @@ def subscribe(desk: Desk, account: str, form: str = "", *, replace: bool = False
     former = _live(desk, account, form)  # proves, before anything is made, that the secret can be read
     subscriptions = desk.api.subscriptions(account)
     old = find(subscriptions, form)
-    if old is not None and old.url == desk.url:
+    if old is not None and desk.is_present(old.url):
         return _fetched(desk, old)
     if old is not None and replace:
         return _renewed(desk, old, subscriptions)
@@ -35,7 +36,7 @@ def subscribe(desk: Desk, account: str, form: str = "", *, replace: bool = False
         raise CommandFailed(f"{elsewhere(desk, old)} {hint}")
     if form:
         desk.api.lead_form(account, form)
-    new = _made(desk, account, form)
+    new = _made(desk, account, form, desk.url)
     try:
         _store(desk, new)
     except (CommandFailed, BotoCoreError, ClientError) as error:
@@ -48,7 +49,8 @@ def rotate(desk: Desk, account: str, form: str, agreed: Callable[[str], None]) -
     """Replace the subscription of the form ("": of the whole ad account), and with it the key; the old key stays.
 
     There is one subscription per account or form, so the old one goes first. Wherever it breaks off, it can be
-    repeated: the old key is stored before its subscription is deleted, and stays live until the next one is stored;
+    repeated: the old key is stored before its subscription is deleted, the secret is written in any case, so that the
+    next key can be, and the old one stays live until the next one is stored;
     a key that did not come to be stored, Pinterest tells again. agreed: raises CommandFailed unless the question
     whether to take the leads away from another address is answered with yes.
     """
@@ -60,12 +62,12 @@ def rotate(desk: Desk, account: str, form: str, agreed: Callable[[str], None]) -
             raise CommandFailed(
                 f"Nothing subscribes to {of_form(form)} of ad account {account}: `leadrelay pinterest subscribe` does."
             )
-        new = _made(desk, account, form)
+        new = _made(desk, account, form, desk.url)
         _store_or_say(desk, new)
         return _completed(new)
     if not is_ours(desk, old):
         agreed(f"{elsewhere(desk, old)} Nothing will be sent there any more. Replace it?")
-    elif old.url == desk.url and former and not any(has_key(entry, old.key) for entry in desk.keys.entries()):
+    elif desk.is_present(old.url) and former and not any(has_key(entry, old.key) for entry in desk.keys.entries()):
         # Made by a rotation that did not come to store its key.
         _store_or_say(desk, _with_key(desk, old))
         return _completed(old)
@@ -118,10 +120,11 @@ def _fetched(desk: Desk, old: Subscription) -> Done:
 
 def _renewed(desk: Desk, old: Subscription, subscriptions: Sequence[Subscription]) -> Done:
     _keep(desk, old)
+    _announce(desk)
     _delete(desk, old)
     began = time.monotonic()
     try:
-        new = _made(desk, old.account, old.form)
+        new = _made(desk, old.account, old.form, by_same_host(old.url, desk.url) if is_ours(desk, old) else desk.url)
     except CommandFailed as error:
         raise CommandFailed(
             f"{error} The old subscription {old.id} is deleted, so Pinterest has nowhere to send leads of "
@@ -130,7 +133,7 @@ def _renewed(desk: Desk, old: Subscription, subscriptions: Sequence[Subscription
         ) from None
     seconds = time.monotonic() - began
     _store_or_say(desk, new)
-    ours = [each for each in subscriptions if each.id != old.id and each.url == desk.url]
+    ours = [each for each in subscriptions if each.id != old.id and desk.is_present(each.url)]
     notes = (_gap(seconds, old.form, ours), f"The key of {old.id} stays, retired, for leads that are under way.")
     return Done("rotated", new.id, old.account, old.form, notes)
 
@@ -149,10 +152,10 @@ def _completed(new: Subscription) -> Done:
     return Done("completed", new.id, new.account, new.form, notes)
 
 
-def _made(desk: Desk, account: str, form: str) -> Subscription:
+def _made(desk: Desk, account: str, form: str, address: str) -> Subscription:
     """A new subscription with its key."""
     try:
-        new = desk.api.subscribe(account, desk.url, form or None)
+        new = desk.api.subscribe(account, address, form or None)
     except PinterestRefused:
         raise
     except CommandFailed as error:
@@ -181,6 +184,17 @@ def _keep(desk: Desk, old: Subscription) -> None:
     """
     if is_ours(desk, old) and old.key:
         _store(desk, old)
+
+
+def _announce(desk: Desk) -> None:
+    """The next key can be stored: whoever may only read would leave Pinterest with a key that nobody has."""
+    try:
+        desk.keys.announce(desk.moment)
+    except (CommandFailed, BotoCoreError, ClientError) as error:
+        raise CommandFailed(
+            f"The Pinterest keys secret cannot be written ({_why(error)}), so nothing was changed at Pinterest. "
+            f"{_ALLOW} Then repeat the command."
+        ) from None
 
 
 def _sends(desk: Desk, old: Subscription) -> str:

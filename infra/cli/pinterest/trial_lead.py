@@ -11,6 +11,7 @@ from infra.cli.faults import CommandFailed
 from infra.cli.pinterest.comparison import LIVE, Line, compare
 from infra.cli.pinterest.desk import Desk, chosen
 from infra.cli.place import Place
+from infra.cli.setup.steps import stored_token
 from infra.cli.story.ledger import LedgerLead, lead_of
 from infra.cli.vendors.contacts_api import ContactsApi
 from infra.cli.vendors.pinterest_api import Form, Question
@@ -184,10 +185,8 @@ class Arrivals:
 
 def contact_of(place: Place, lead: LedgerLead) -> dict[str, Any] | None:
     """The contact that the CRM has now; None when there is none, or when it cannot be asked."""
-    locations = place.secret("ContactsSecretArn").get("locations")
-    entry = locations.get(lead.location_id) if isinstance(locations, dict) else None
-    token = (entry.get("token") or entry.get("access_token")) if isinstance(entry, dict) else None
-    if not (lead.contact_id and isinstance(token, str)):
+    token = stored_token(place, lead.location_id)
+    if not (lead.contact_id and token):
         return None
     try:
         return ContactsApi(place.contacts_api_url, lead.location_id, token).contact(lead.contact_id)

@@ -52,3 +52,5 @@ def _json_in(file: Path) -> Any:
         raise CommandFailed(f"{file} cannot be read: {error.strerror}.", exit_code=2) from None
     except ValueError as error:
         raise CommandFailed(f"{file} is not JSON: {error}.", exit_code=2) from None
+    except RecursionError:
+        raise CommandFailed(f"{file} is no lead: its JSON is nested too deeply.", exit_code=2) from None

@@ -49,9 +49,13 @@ class Delivery:
 
 def pinterest(place: Place, items: Sequence[dict[str, Any]], _: str) -> list[Delivery]:
     """One POST, as Pinterest sends several leads at once."""
-    leads = [item if "cipher_msg" in item.get("answers", {}) else _sealed(place, item) for item in items]
+    leads = [item if _is_sealed(item.get("answers")) else _sealed(place, item) for item in items]
     keys = tuple(envelope("pinterest", lead, "").ledger_key for lead in leads)
     return [_post(place, "pinterest", json.dumps(leads).encode(), {"Content-Type": "application/json"}, keys)]
+
+
+def _is_sealed(answers: Any) -> bool:
+    return isinstance(answers, dict) and "cipher_msg" in answers
 
 
 def _sealed(place: Place, item: Mapping[str, Any]) -> dict[str, Any]:

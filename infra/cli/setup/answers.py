@@ -16,7 +16,11 @@ _LOCATION = re.compile(r"[A-Za-z0-9_-]{6,40}")
 
 @dataclass(frozen=True)
 class Field:
-    """One value of a secret that is asked for. variable: of the environment."""
+    """One value of a secret that is asked for. variable: of the environment.
+
+    unless: a field that makes this one needless. about: the field whose value this one describes; what is stored says
+    nothing about another value.
+    """
 
     name: str
     option: str
@@ -24,6 +28,21 @@ class Field:
     question: str
     is_secret: bool = True
     is_needed: bool = True
+    unless: str = ""
+    about: str = ""
+
+    def held(self, given: Mapping[str, str], stored: Mapping[str, Any]) -> Any:
+        """What is stored of it and holds on beside what is given."""
+        return None if self._is_replaced(given, stored) else stored.get(self.name)
+
+    def is_lacking(self, given: Mapping[str, str], stored: Mapping[str, Any]) -> bool:
+        """Whether it has to be asked for."""
+        other = given.get(self.unless) or (not self._is_replaced(given, stored) and stored.get(self.unless))
+        return bool(self.is_needed and not (other or given.get(self.name) or self.held(given, stored)))
+
+    def _is_replaced(self, given: Mapping[str, str], stored: Mapping[str, Any]) -> bool:
+        """Whether what this describes is another one from now on."""
+        return bool(self.about) and given.get(self.about, stored.get(self.about)) != stored.get(self.about)
 
 
 PINTEREST_FIELDS = (
@@ -34,16 +53,18 @@ PINTEREST_FIELDS = (
         "refresh_token",
         "--pinterest-refresh-token",
         "PINTEREST_REFRESH_TOKEN",
-        "Its refresh token (pinr_…; without it nobody renews the access token)",
+        "Its refresh token (pinr_…; without it nobody renews the access token, and the day of its end is needed)",
         is_needed=False,
+        about="access_token",
     ),
     Field(
         "expires_at",
         "--pinterest-expires-at",
         "PINTEREST_EXPIRES_AT",
-        "When the access token ends (2026-12-21T00:00:00Z; empty: the first rotation renews it)",
+        "When the access token ends (2026-12-21T00:00:00Z; may be empty with a refresh token: it is renewed soon)",
         is_secret=False,
-        is_needed=False,
+        unless="refresh_token",
+        about="access_token",
     ),
 )
 FACEBOOK_FIELDS = (
@@ -132,7 +153,15 @@ def with_pinterest(secret: dict[str, Any], given: Mapping[str, str], conversions
     if more.get("access_token", secret.get("access_token")) != secret.get("access_token"):
         # When another token ends is not known: the next rotation renews it, if there is something to renew it with.
         more.setdefault("expires_at", "")
-    return merged(secret, {**more, **({"conversion_tokens": conversions} if conversions else {})})
+        if secret.get("refresh_token"):
+            more.setdefault("refresh_token", "")  # the former one would bring the former user back
+    renewal = secret.get("refresh_token") or ""
+    kept = secret if more.get("refresh_token", renewal) == renewal else _without(secret, "refresh_token_expires_at")
+    return merged(kept, {**more, **({"conversion_tokens": conversions} if conversions else {})})
+
+
+def _without(secret: dict[str, Any], dropped: str) -> dict[str, Any]:
+    return {name: value for name, value in secret.items() if name != dropped}
 
 
 def with_facebook(secret: dict[str, Any], given: Mapping[str, str], pages: Mapping[str, str]) -> dict[str, Any]:

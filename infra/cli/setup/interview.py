@@ -47,14 +47,18 @@ def _locations(place: Place, answers: Answers, asker: Asker) -> None:
 
 def _pinterest(place: Place, answers: Answers, asker: Asker) -> None:
     _fields(place, PINTEREST, PINTEREST_FIELDS, answers.pinterest, asker)
-    try:
-        remarks = steps.check_pinterest(place, answers.pinterest)
-    except CommandFailed:
-        for name in ("access_token", "refresh_token", "expires_at"):
-            answers.pinterest.pop(name, None)
-        raise
-    for remark in remarks:
-        asker.say(remark)
+    for check, names in (
+        (steps.check_pinterest_app, ("app_id", "app_secret")),
+        (steps.check_pinterest, ("access_token", "refresh_token", "expires_at")),
+    ):
+        try:
+            remarks = check(place, answers.pinterest)
+        except CommandFailed:
+            for name in names:
+                answers.pinterest.pop(name, None)
+            raise
+        for remark in remarks:
+            asker.say(remark)
 
 
 def _facebook(place: Place, answers: Answers, asker: Asker) -> None:
@@ -77,12 +81,14 @@ def _facebook(place: Place, answers: Answers, asker: Asker) -> None:
     for page in answers.pages:
 
         def ask(page: str = page) -> None:
-            token = answers.pages[page] or asker.secret(f"Token of page {page}, EAA…")
+            stored = steps.stored_page_token(place, page)
+            hint = " (empty keeps the stored one)" if stored else ""
+            given = answers.pages[page] or asker.secret(f"Token of page {page}, EAA…{hint}")
             answers.pages[page] = ""
-            if not token:
+            if not (given or stored):
                 raise CommandFailed("It takes the page's token: GET /me/accounts lists those of your pages.")
-            steps.check_page(place, answers.facebook, page, token)
-            answers.pages[page] = token
+            steps.check_page(place, answers.facebook, page, given or stored)
+            answers.pages[page] = given
 
         _until_it_works(asker, ask)
 
@@ -93,13 +99,13 @@ def _fields(place: Place, output: str, fields: tuple[Field, ...], given: dict[st
     for it in fields:
         if given.get(it.name):
             continue
-        held = stored.get(it.name)
+        held = it.held(given, stored)
         while True:
             if it.is_secret:
                 answer = asker.secret(f"{it.question}{' (empty keeps the stored one)' if held else ''}")
             else:
                 answer = asker.text(it.question, str(held or ""))
-            if answer or held or not it.is_needed:
+            if answer or not it.is_lacking(given, stored):
                 break
         if answer and answer != held:
             given[it.name] = answer.strip()

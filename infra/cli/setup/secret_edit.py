@@ -16,6 +16,8 @@ Edit = Callable[[dict[str, Any]], dict[str, Any]]
 # The label of a version until it is the current one; the next version takes it over.
 DRAFT, CURRENT = "LEADRELAY_DRAFT", "AWSCURRENT"
 _TRIES = 5
+# The id of a secret's first version.
+_FIRST = str(uuid.uuid5(uuid.NAMESPACE_URL, "leadrelay: the first value of a secret"))
 
 
 def edit_secret(place: Place, output: str, edit: Edit) -> list[str]:
@@ -25,6 +27,9 @@ def edit_secret(place: Place, output: str, edit: Edit) -> list[str]:
     neither a rotation's new tokens nor anybody else's change are overwritten. Raises CommandFailed after five times.
     """
     # Late: it brings half of botocore along.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from infra.cli.aws_refusals import refusal
     from leads.adapters.secret_versions import SecretVersions
 
     arn = place.output(output)
@@ -38,7 +43,10 @@ def edit_secret(place: Place, output: str, edit: Edit) -> list[str]:
             if after == before or _replaced(versions, read, after):
                 return list(changed(before, after))
     except (LeadError, Misconfigured) as error:
-        raise CommandFailed(f"The secret could not be changed: {error}.") from None
+        # That sentence is for functions; here the credentials are the operator's own.
+        refused = error.__context__
+        told = refusal(refused) if isinstance(refused, BotoCoreError | ClientError) else f"{error}."
+        raise CommandFailed(f"The secret {arn} could not be changed. {told}") from None
     raise CommandFailed(f"Somebody else keeps changing the secret {arn}: repeat the command.")
 
 
@@ -64,9 +72,22 @@ def merged(before: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _replaced(versions: "SecretVersions", read: str, value: dict[str, Any]) -> bool:
-    fresh = str(uuid.uuid4())
     if not read:
-        versions.put(value, version_id=fresh, label=CURRENT)
-        return True
+        return _is_first(versions, value)
+    fresh = str(uuid.uuid4())
     versions.put(value, version_id=fresh, label=DRAFT)
     return versions.move(CURRENT, to=fresh, away_from=read)
+
+
+def _is_first(versions: "SecretVersions", value: dict[str, Any]) -> bool:
+    """Store a secret's first value; False when somebody else's came before it.
+
+    Every first value has the same id, and AWS takes no second value for an id.
+    """
+    try:
+        versions.put(value, version_id=_FIRST, label=CURRENT)
+    except LeadError:
+        if CURRENT not in versions.labels():
+            raise
+        return False
+    return True

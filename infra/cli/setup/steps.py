@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.cli.facebook import page_token
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 from infra.cli.setup.answers import (
@@ -19,7 +20,7 @@ from infra.cli.setup.answers import (
 from infra.cli.setup.secret_edit import edit_secret
 from infra.cli.vendors.contacts_api import DESTINATION, FIELDS, ContactsApi
 from infra.cli.vendors.graph_api import GraphApi
-from infra.cli.vendors.pinterest_api import AdAccount, PinterestApi
+from infra.cli.vendors.pinterest_api import AdAccount, PinterestApi, is_app
 from leads.core import tokens
 from leads.core.errors import Misconfigured
 
@@ -33,6 +34,7 @@ def checked(place: Place, answers: Answers) -> list[str]:
     for location, token in answers.locations.items():
         remarks += check_location(place, location, token or stored_token(place, location))
     if answers.wants_pinterest:
+        remarks += check_pinterest_app(place, answers.pinterest)
         remarks += check_pinterest(place, answers.pinterest)
     if answers.wants_facebook:
         check_app(place, answers.facebook)
@@ -116,9 +118,7 @@ def missing(place: Place, answers: Answers) -> list[str]:
     ):
         stored = place.secret(output) if wanted else {}
         lacking += [
-            f"{it.option} (or {it.variable}): {it.question}"
-            for it in fields
-            if wanted and it.is_needed and not (given.get(it.name) or stored.get(it.name))
+            f"{it.option} (or {it.variable}): {it.question}" for it in fields if wanted and it.is_lacking(given, stored)
         ]
     if answers.wants_facebook:
         known = place.secret(FACEBOOK).get("pages")
@@ -127,7 +127,7 @@ def missing(place: Place, answers: Answers) -> list[str]:
         lacking += [
             f"--page {page}=<page token> (or FACEBOOK_PAGES): the token of page {page}"
             for page, token in answers.pages.items()
-            if not token and page not in (known if isinstance(known, dict) else {})
+            if not token and not stored_page_token(place, page)
         ]
     return lacking
 
@@ -147,18 +147,39 @@ def check_location(place: Place, location: str, token: str) -> list[str]:
     return [f"The token of location {location} lacks {scope}, so custom fields stay empty." for scope in lacking]
 
 
+def check_pinterest_app(place: Place, given: Mapping[str, str]) -> list[str]:
+    """Ask Pinterest whether the app's id and secret belong together; remarks. Raises CommandFailed."""
+    held = place.secret(PINTEREST)
+    app_id, app_secret = (given.get(name) or str(held.get(name) or "") for name in ("app_id", "app_secret"))
+    known = is_app(place.pinterest_api_url, app_id, app_secret)
+    if known is False:
+        raise CommandFailed(
+            "Pinterest does not take the app id with the app secret: developers.pinterest.com/apps shows both."
+        )
+    return [] if known else ["Whether Pinterest's app id and app secret belong together, Pinterest does not tell."]
+
+
 def check_pinterest(place: Place, given: Mapping[str, str]) -> list[str]:
     """Ask Pinterest with the access token which ad accounts it sees; remarks. Raises CommandFailed."""
     ends = given.get("expires_at")
     if ends and not tokens.expiry({"access_token": "any", "expires_at": ends}):
         raise CommandFailed(f"{ends!r} is no time: write 2026-12-21T00:00:00Z or epoch seconds.", exit_code=2)
-    token = given.get("access_token") or str(place.secret(PINTEREST).get("access_token") or "")
+    held = place.secret(PINTEREST)
+    token = given.get("access_token") or str(held.get("access_token") or "")
     if not token:
         raise CommandFailed("There is no Pinterest access token to check.")
-    accounts = PinterestApi(place.pinterest_api_url, token).ad_accounts()
+    api = PinterestApi(place.pinterest_api_url, token)
+    accounts = api.ad_accounts()
+    remarks = []
+    if token != held.get("access_token") and not given.get("refresh_token"):
+        remarks.append("Nobody renews this Pinterest access token: give its refresh token, too.")
     if not accounts:
-        return ["The Pinterest token sees no ad account: have its user given the role Admin on one."]
-    return [remark for account in accounts for remark in _role(account)]
+        return [*remarks, "The Pinterest token sees no ad account: have its user given the role Admin on one."]
+    for account in accounts:
+        remarks += _role(account)
+    if api.may_subscribe(accounts[0].id) is False:
+        remarks.append("The Pinterest token lacks ads:write, which subscribing takes: connect the app anew with it.")
+    return remarks
 
 
 def _role(account: AdAccount) -> list[str]:
@@ -181,7 +202,23 @@ def check_page(place: Place, given: Mapping[str, str], page: str, token: str) ->
         raise CommandFailed(
             f"Facebook does not take the token of page {page}: make another one and repeat the command."
         )
+    app_id = given.get("app_id") or str(place.secret(FACEBOOK).get("app_id") or "")
+    for sentence in page_token.mistaken(facts, page=page, app_id=app_id):
+        raise CommandFailed(f"Page {page}: {sentence} GET /me/accounts lists the tokens of your pages.")
+    if lacking := page_token.lacking(facts):
+        raise CommandFailed(
+            f"The token of page {page} lacks {', '.join(lacking)}: grant them to the app, make another token, then "
+            "repeat the command."
+        )
     api.page(page, token)
+
+
+def stored_page_token(place: Place, page: str) -> str:
+    """The token that the Facebook secret has for a page; "" for none."""
+    pages = place.secret(FACEBOOK).get("pages")
+    entry = pages.get(page) if isinstance(pages, dict) else None
+    token = entry.get("token") if isinstance(entry, dict) else None
+    return token if isinstance(token, str) else ""
 
 
 def _graph(place: Place, given: Mapping[str, str]) -> GraphApi:

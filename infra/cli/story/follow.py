@@ -12,6 +12,7 @@ from rich.text import Text
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 from infra.cli.story.ledger import LedgerLead
+from infra.cli.story.reasons import meaning_of
 
 # Statuses in which nothing more will happen by itself. A parked lead is tried again, so it is followed on.
 ENDED = frozenset(("delivered", "undeliverable", "ignored"))
@@ -79,10 +80,10 @@ def follow(
 
 def outcome(lead: LedgerLead) -> str:
     """What became of the lead, and where to look next, in a sentence."""
-    because = f" ({lead.reason})" if lead.reason else ""
+    because, means = f" ({lead.reason})" if lead.reason else "", meaning_of(lead.reason).means
     return {
         "delivered": f"The lead is contact {lead.contact_id} in location {lead.location_id}.",
-        "ignored": f"The lead was ignored{because}: the route that takes it, or its `tests`, says so.",
+        "ignored": f"The lead was ignored{because}{': ' if means else ''}{means}.",
         "undeliverable": f"The lead cannot be delivered{because}: `leadrelay leads show {lead.lead_id}` says more.",
         "parked": f"The lead waits for its next attempt{because}: `leadrelay leads show {lead.lead_id}` says more.",
     }.get(lead.status, f"The lead is still {lead.status}: `leadrelay leads show {lead.lead_id}` says more.")

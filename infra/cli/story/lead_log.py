@@ -5,22 +5,36 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.cli.dead.parked_message import seconds_of
 from infra.cli.place import Place
+from infra.cli.story.ledger import LedgerLead
 
 # The outputs that name the functions whose log lines tell of leads.
 FUNCTIONS = ("WebhookFunctionName", "RetryFunctionName", "ReconcileFunctionName")
+# A lead is claimed a moment before its line is written, and a line a moment after the ledger; in seconds.
+_AROUND = 60.0
 # What every line has and says nothing of the lead.
 _NOISE = frozenset(("level", "timestamp", "xray_trace_id", "location", "source", "account", "lead_id"))
 
 
-def lines_of(place: Place, lead_id: str, *, days: float, now: float | None = None) -> list[dict[str, Any]]:
-    """Log lines about the lead with this id, the oldest first, each `{"at": epoch seconds, …what it says}`.
+def lines_of(place: Place, lead: LedgerLead, *, days: float, now: float | None = None) -> list[dict[str, Any]]:
+    """Log lines about a lead, the oldest first, each `{"at": epoch seconds, …what it says}`.
 
-    A test lead of Pinterest is logged under the id that all of them share. Raises ClientError.
+    Test leads of Pinterest are logged under one id, so those lines are taken that were written while the ledger knew
+    of this one and nothing was final; `is_shared` says that some may be another's. Raises ClientError.
     """
-    since = (time.time() if now is None else now) - days * 86_400
-    found = [line for group in _groups(place) for line in _lines(place, group, lead_id, since)]
-    return sorted(found, key=lambda line: float(line["at"]))
+    now = time.time() if now is None else now
+    since, until = now - days * 86_400, now
+    if is_shared(lead):
+        since = max(since, (seconds_of(lead.first_seen_at) or 0.0) - _AROUND)
+        until = (seconds_of(lead.updated_at) or now) + _AROUND
+    found = [line for group in _groups(place) for line in _lines(place, group, lead.log_id, since)]
+    return sorted((line for line in found if line["at"] <= until), key=lambda line: float(line["at"]))
+
+
+def is_shared(lead: LedgerLead) -> bool:
+    """Whether other leads are logged under the same id."""
+    return lead.log_id != lead.lead_id
 
 
 def held_until(lines: list[dict[str, Any]]) -> float | None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from infra.cli.dead.parked_message import platform_days_left
 from infra.cli.place import Place
-from infra.cli.shown import add_row, clock, days_left, moment, plain_table, print_table
+from infra.cli.shown import add_row, clock, days_left, moment, plain_table, print_table, printable
 from infra.cli.story.follow import contact_address
 from infra.cli.story.ledger import LedgerLead
 from infra.cli.story.reasons import meaning_of
@@ -108,7 +108,7 @@ def log(console: Console, lines: Sequence[Mapping[str, Any]]) -> None:
     console.print("log" if lines else "The functions have logged nothing of it in these days.", style="bold")
     for line in lines:
         told = " ".join(f"{name}={value}" for name, value in line.items() if name not in ("at", "service", "message"))
-        console.print(f"{clock(line['at'])}  {line.get('service', '')}  {told}", markup=False)
+        console.print(printable(f"{clock(line['at'])}  {line.get('service', '')}  {told}"), markup=False)
 
 
 def leads(console: Console, place: Place, found: Sequence[LedgerLead]) -> None:

@@ -5,6 +5,7 @@ Sources: the API's OpenAPI file, and developers.pinterest.com/docs/work-with-ads
 
 import re
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,17 +80,9 @@ class PinterestApi:
         self._token = token
         self._sleep = sleep
 
-    def user(self) -> dict[str, Any]:
-        """Whose token it is: `username`, `id` … (scope user_accounts:read)."""
-        return self._ask("tell whose token it is", "GET", "user_account")
-
     def ad_accounts(self) -> list[AdAccount]:
         """Every ad account that the token's user can see."""
         return [_account(item) for item in self._items("list the ad accounts", "ad_accounts")]
-
-    def ad_account(self, account: str) -> AdAccount:
-        """One of them, with the user's role there."""
-        return _account(self._ask(f"show ad account {account}", "GET", "ad_accounts", account))
 
     def lead_forms(self, account: str) -> list[Form]:
         doing = f"list the lead forms of ad account {account}"
@@ -116,6 +109,19 @@ class PinterestApi:
         return _subscription(
             self._ask(doing, "POST", "ad_accounts", account, "leads", "subscriptions", json=body), account
         )
+
+    def may_subscribe(self, account: str) -> bool | None:
+        """Whether the token has the scope that subscribing takes, ads:write; None when the answer does not tell.
+
+        Asked with a body that makes no subscription, as it lacks the webhook's address: a scope is looked at first.
+        """
+        try:
+            self._answered("tell a scope", "POST", "ad_accounts", account, "leads", "subscriptions", json={})
+        except PinterestRefused as refused:
+            if refused.code == 3:
+                return False
+            return True if refused.status in (400, 422) else None
+        return None
 
     def unsubscribe(self, account: str, number: str) -> None:
         doing = f"delete subscription {number} of ad account {account}"
@@ -155,6 +161,10 @@ class PinterestApi:
         return reply.body
 
     def _answered(self, doing: str, method: str, *path: str, **more: Any) -> Reply:
+        if not (self._token.isascii() and self._token.isprintable() and self._token.strip()):
+            raise CommandFailed(
+                "The Pinterest access token is no text that Pinterest gives: `leadrelay init` stores another."
+            )
         url = "/".join((self._base_url, *(quote(part, safe="") for part in path)))
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         reply = call(method, url, who="Pinterest", headers=headers, **more)
@@ -166,6 +176,23 @@ class PinterestApi:
             said = error if isinstance(error, dict) else {}
             raise PinterestRefused(doing, reply.status, said, trace_id(reply.headers), unsaid=(self._token,))
         return reply
+
+
+def is_app(base_url: str, app_id: str, app_secret: str) -> bool | None:
+    """Whether an app's id and secret belong together; None when Pinterest does not tell, as to an app that may not ask.
+
+    Asks for a token of the app's own, which is not kept. Source: the OpenAPI file, oauth/token with grant_type
+    client_credentials.
+    """
+    client = b64encode(f"{app_id}:{app_secret}".encode()).decode()
+    reply = call(
+        "POST",
+        f"{base_url.rstrip('/')}/oauth/token",
+        who="Pinterest",
+        headers={"Authorization": f"Basic {client}", "Accept": "application/json"},
+        form={"grant_type": "client_credentials", "scope": "ads:read"},
+    )
+    return {200: True, 401: False}.get(reply.status)
 
 
 def of_form(form: str | None) -> str:

@@ -47,8 +47,11 @@ function newRow(key) {
   const facts = made("dl");
   const more = made("tr", { class: "more", id, hidden: "" }, made("td", { colspan: "5" }, facts));
   const row = { shown, more, button, status, done, attempts, time, since, facts, lead: null };
-  shown.addEventListener("click", () => {
-    if (String(getSelection())) return;
+  shown.addEventListener("click", (event) => {
+    // Who marks text of the row with the mouse wants the text, and not the details. The button always opens them.
+    const marked = getSelection();
+    const marks = !marked.isCollapsed && marked.containsNode(shown, true);
+    if (marks && !event.target.closest("button")) return;
     more.hidden = !more.hidden;
     button.setAttribute("aria-expanded", String(!more.hidden));
   });

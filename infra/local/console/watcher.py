@@ -95,7 +95,8 @@ class Watcher:
 
     def _text(self) -> str:
         try:
-            return json.dumps(self._look(), ensure_ascii=False, sort_keys=True)
+            # ASCII: the CRM may hold half an emoji, which cannot be sent as UTF-8.
+            return json.dumps(self._look(), sort_keys=True)
         except Exception as error:
             # Whatever it is: a watcher that ended would leave every page as it is, and nobody would know.
             return json.dumps({"trouble": f"The stack cannot be looked at ({type(error).__name__}): is it stopping?"})

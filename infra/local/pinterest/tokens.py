@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.local.pinterest.accounts import ROLES
+from infra.local.pinterest.accounts import DIGITS, ROLES
 from infra.local.pinterest.refusals import refusal
 from infra.local.sandbox.oauth import form
 from infra.local.sandbox.web import Answer, Call
@@ -18,6 +18,7 @@ REFRESH_LIFETIME = 5_184_000
 READ, WRITE, USER_READ = "ads:read", "ads:write", "user_accounts:read"
 SCOPES = (READ, WRITE, USER_READ)
 _PROPERTIES = {"grant_type", "refresh_token", "scope"}
+CLIENT_LIFETIME = 86_400
 _GRANTS = ("authorization_code", "refresh_token", "client_credentials")
 
 
@@ -51,6 +52,7 @@ class Tokens:
     _granted: dict[str, Grant] = field(default_factory=dict)
     _access: dict[str, tuple[App, float]] = field(default_factory=dict)
     _refresh: dict[str, tuple[App, float]] = field(default_factory=dict)
+    _apps: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def holding(cls, fixed: Iterable[str]) -> "Tokens":
@@ -98,9 +100,10 @@ class Tokens:
         self._granted.clear()
         self._access.clear()
         self._refresh.clear()
+        self._apps.clear()
 
     def answer(self, call: Call) -> Answer:
-        """POST /oauth/token with grant_type refresh_token."""
+        """POST /oauth/token with grant_type refresh_token or client_credentials."""
         body = form(call)
         if not body:
             return refusal(400, 1, "The body must be application/x-www-form-urlencoded.")
@@ -108,6 +111,8 @@ class Tokens:
             return refusal(400, 1, f"Unknown parameter {unknown[0]}.")
         if body.get("grant_type") not in _GRANTS:
             return refusal(400, 1, "grant_type is not one of " + ", ".join(_GRANTS))
+        if body["grant_type"] == "client_credentials":
+            return self._of_app(body.get("scope", ""), *_client(call))
         if body["grant_type"] != "refresh_token":
             return refusal(400, 1, "The sandbox has no user who could grant that.")
         given = body.get("refresh_token", "")
@@ -117,8 +122,20 @@ class Tokens:
         del self._refresh[given]
         return Answer(200, self._pair(app))
 
+    def _of_app(self, scope: str, app_id: str, app_secret: str) -> Answer:
+        """A token of the app's own, which opens nothing here. An app that was never connected has any secret."""
+        wanted = scope.replace(",", " ").split()
+        if not wanted or set(wanted) - set(SCOPES):
+            return refusal(400, 1, "scope is one or more of " + ", ".join(SCOPES))
+        is_app = DIGITS.fullmatch(app_id) and app_secret
+        if not is_app or self._apps.get(app_id, app_secret) != app_secret:
+            return refusal(401, 2, "Authentication failed.")
+        answer = {"response_type": "client_credentials", "access_token": _fresh("pina"), "token_type": "bearer"}
+        return Answer(200, {**answer, "expires_in": CLIENT_LIFETIME, "scope": " ".join(wanted)})
+
     def _pair(self, app: App) -> dict[str, Any]:
         access, refresh = _fresh("pina"), _fresh("pinr")
+        self._apps[app.app_id] = app.app_secret
         self._access[access] = (app, self.clock() + app.expires_in)
         self._refresh[refresh] = (app, self.clock() + REFRESH_LIFETIME)
         return {

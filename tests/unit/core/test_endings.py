@@ -85,6 +85,7 @@ def test_of_the_pinterest_app_it_is_the_last_token_of_the_line(secret: dict[str,
         ("https://graph.facebook.com/v21.0", ["graph_version_ends_soon"]),
         ("https://graph.facebook.com/v22.0", []),
         ("https://graph.facebook.com/v26.0", []),
+        ("https://graph.facebook.com/v27.0", []),
         ("https://graph.facebook.com/v99.0", []),
         ("http://127.0.0.1:4000", []),
         ("", []),
@@ -111,9 +112,17 @@ def test_a_version_goes_by_its_name(version: str) -> None:
     assert usable_until(version) == dt.date(2028, 7, 29)
 
 
-@pytest.mark.parametrize("version", ["v26.0", "v1.0", "", "latest"])
+def test_the_newest_version_ends_two_years_after_its_release_at_the_earliest() -> None:
+    """As its predecessor does for sure; a deployment that nobody updates would hear of it never."""
+    assert usable_until("v26.0") == usable_until("v25.0")
+    in_two_years = dt.datetime(2028, 6, 1, tzinfo=dt.UTC).timestamp()
+    [ending] = endings.of_graph("https://graph.facebook.com/v26.0", in_two_years)
+    assert ending.detail == "it may be refused from 2028-07-29 on"
+
+
+@pytest.mark.parametrize("version", ["v27.0", "v1.0", "", "latest"])
 def test_an_unknown_version_has_no_known_end(version: str) -> None:
-    """The newest one's is announced with its successor."""
+    """One that came after the table was written, for one."""
     assert usable_until(version) is None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from leads.core.answers import Answers
 from leads.core.contact import Given, contact_from
-from leads.core.erasure import Erased, hash_of, name_of, names_of, outlived, was_left_before
+from leads.core.erasure import Erased, hash_of, is_of, lead_name, name_of, names_of, outlived, was_left_before
 
 SALT, OTHER_SALT = "00" * 16, "01" * 16
 TODAY = dt.date(2026, 11, 21)
@@ -80,6 +80,27 @@ def test_the_latest_erasure_of_any_of_the_names_counts() -> None:
     assert erased.at([email, phone]) == 200.0
     assert erased.at(["email:bob@example.com"]) is None
     assert erased.at([]) is None
+
+
+def test_a_name_that_only_a_contact_had_counts_where_it_is_all_that_there_is() -> None:
+    """Beside a name of its own, a lead may be somebody else's: of the family that shares a phone."""
+    asked, phone, other = "email:ada@example.com", "phone:+12128675309", "email:bob@example.com"
+    erased = Erased(SALT, {hash_of(asked, SALT): 100.0}, {hash_of(phone, SALT): 200.0})
+    expected = [([phone], 200.0), ([phone, asked], 100.0), ([phone, other], None), ([asked, other], 100.0)]
+    for names, at in expected:
+        assert erased.at(names) == at
+        is_theirs = is_of(frozenset(names), asked=frozenset([asked]), known_with=frozenset([phone]))
+        assert is_theirs is (at is not None)
+    assert not is_of(frozenset(), asked=frozenset([asked]), known_with=frozenset([phone]))
+
+
+def test_a_lead_is_known_by_its_key_whatever_names_are_in_it() -> None:
+    """On its way to a second location it is the same lead."""
+    key = "leadconnector#srcLocation#c1"
+    erased = Erased(SALT, leads={hash_of(lead_name(f"{key}>secondLocation"), SALT): 100.0})
+    assert erased.lead_at(key) == erased.at(["email:new@example.com"], key) == 100.0
+    assert erased.lead_at("leadconnector#srcLocation#c2") is None
+    assert erased.at([], "") is None
 
 
 @pytest.mark.parametrize(("created_at", "before"), [(99.0, True), (100.0, False), (101.0, False), (None, True)])

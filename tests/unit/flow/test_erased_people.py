@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from leads.core.erasure import Erased, hash_of
+from leads.core.erasure import Erased, hash_of, lead_name
 from leads.core.errors import TryAgain
 from leads.core.lead import CopiedNote, Envelope, Lead
 from leads.core.ledger import Progress, Status
@@ -19,6 +19,7 @@ from tests.fakes import LOCATION, ROUTES, Clock, FakeLedger, OpenDoor
 
 SALT = "5a" * 16
 EMAIL = "ada@example.com"
+PHONE = "phone:+12128675309"
 ORIGIN = "srcLocation0000000001"
 CONTACT_KEY = f"leadconnector#{ORIGIN}#c1"
 
@@ -71,6 +72,9 @@ class World:
     def erase(self, *names: str, ago: float = 100.0) -> None:
         self.list.erased = Erased(SALT, {hash_of(name, SALT): self.clock() - ago for name in names})
 
+    def erase_leads(self, *keys: str, ago: float = 100.0) -> None:
+        self.list.erased = Erased(SALT, leads={hash_of(lead_name(key), SALT): self.clock() - ago for key in keys})
+
     def attempt(
         self, *, ago: float | None = 200.0, source: str = "facebook", message_id: str = "", **changes: Any
     ) -> Outcome:
@@ -118,6 +122,23 @@ def test_a_lead_of_somebody_erased_is_ignored(world: World, name: str, ago: floa
     item = world.ledger.items["facebook#page#1"]
     assert (item["status"], item["reason"]) == (Status.IGNORED, "erased")
     assert item["progress"] == Progress()
+
+
+def test_a_lead_that_was_erased_is_ignored_whatever_names_it_has(world: World) -> None:
+    """Somebody has corrected the address in the CRM, so nobody ever asked for the one in the lead."""
+    world.erase_leads("facebook#page#1")
+    assert world.attempt().reason == "erased"
+    assert world.attempt(lead_id="2").status == "delivered"
+    world.erase_leads("facebook#page#3")
+    assert world.attempt(ago=99.0, lead_id="3").status == "delivered"
+
+
+def test_a_name_that_only_the_erased_contact_had_makes_nobody_else_erased(world: World) -> None:
+    """A family's phone, beside an e-mail that nobody asked for."""
+    at = world.clock() - 100.0
+    world.list.erased = Erased(SALT, {hash_of("email:bob@example.com", SALT): at}, {hash_of(PHONE, SALT): at})
+    assert world.attempt().status == "delivered"
+    assert world.attempt(lead_id="2", answers={"PHONE_NUMBER": "+12128675309"}).reason == "erased"
 
 
 def test_whoever_comes_after_the_erasure_is_a_new_lead(world: World) -> None:
@@ -204,3 +225,13 @@ def test_a_note_of_which_nobody_says_whose_it_is_has_no_contact_to_go_to(world: 
     outcome = world.note(answers={}, message_id="m1")
     assert (outcome.status, outcome.reason) == ("undeliverable", "no_usable_answer")
     assert world.wire.contacts() == []
+
+
+def test_a_note_is_ignored_with_the_contact_that_was_erased_by_its_key(world: World) -> None:
+    """Also where nobody says who that was; and an old note itself, though its contact has come back."""
+    world.erase_leads(CONTACT_KEY)
+    assert world.note(answers={}, message_id="m1").reason == "erased"
+    world.erase_leads(f"leadconnector#{ORIGIN}#note-2")
+    world.attempt(ago=60.0, source="leadconnector", form="contacts", lead_id="c1", revision="r1")
+    assert world.note(ago=150.0, lead_id="note-2").reason == "erased"
+    assert world.note(ago=50.0, lead_id="note-3").status == "delivered"
