@@ -20,6 +20,8 @@ export UV_PYTHON_DOWNLOADS := never
 # As pip and curl do, uv shall trust whom the machine trusts, a company's proxy for one.
 export UV_SYSTEM_CERTS := 1
 export SAM_CLI_TELEMETRY := 0
+# Compiling the tests anew for each run would take a third of `make check`.
+unexport PYTHONDONTWRITEBYTECODE
 
 UV := .tools/uv/bin/uv
 DEV := .venv/bin
