@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infra.cli.faults import CommandFailed
+from infra.cli.vendors.said import said
 
 _APP = (
     "it does not know this app id with this app secret. Both are in the app's settings under Basic; store them with "
@@ -56,7 +57,6 @@ BY_CODE: Mapping[int | tuple[int, int], str] = {
 # For the app's own calls, whose token is made of its id and secret.
 _BY_CODE_OF_APP: Mapping[int, str] = {102: _APP, 190: _APP}
 _TRACE_ID = re.compile(r"[\w.:+/=-]{1,100}")
-_LONGEST_MESSAGE = 200
 
 
 class GraphRefused(CommandFailed):
@@ -82,7 +82,7 @@ class GraphRefused(CommandFailed):
         self.code, self.subcode = _number(error.get("code")), _number(error.get("error_subcode"))
         trace = error.get("fbtrace_id")
         self.trace_id = trace if isinstance(trace, str) and _TRACE_ID.fullmatch(trace) else ""
-        message = _message(error, unsaid)
+        message = said(error, unsaid)
         known = _meaning(self.code, self.subcode, message, is_app=is_app)
         why = known or (_DOWN if status >= 500 else _OTHER)
         minutes = _regain_minutes(headers)
@@ -114,14 +114,3 @@ def _regain_minutes(headers: Mapping[str, str]) -> float | None:
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int else None
-
-
-def _message(error: Mapping[str, Any], unsaid: Iterable[str]) -> str:
-    """Graph's own words, without addresses, as ours holds a token."""
-    text = error.get("message")
-    if not isinstance(text, str):
-        return ""
-    for secret in filter(None, unsaid):
-        text = text.replace(secret, "…")
-    text = re.sub(r"\S+://\S+", "…", text)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_LONGEST_MESSAGE]

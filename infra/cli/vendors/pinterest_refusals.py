@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infra.cli.faults import CommandFailed
+from infra.cli.vendors.said import said
 
 _TOKEN = (
     "the access token in the Pinterest app secret is not valid (any more). Connect the app anew and store its tokens "
@@ -34,7 +35,6 @@ BY_STATUS: Mapping[int, str] = {
 }
 # What it says itself is worth reading only where the table has nothing better.
 _UNCLEAR = (400, 404)
-_LONGEST_MESSAGE = 200
 
 
 class PinterestRefused(CommandFailed):
@@ -50,9 +50,9 @@ class PinterestRefused(CommandFailed):
         self.code = _code(error)
         self.rid = rid
         why = BY_CODE.get(self.code or 0) or BY_STATUS.get(status) or (_DOWN if status >= 500 else BY_STATUS[400])
-        said = _message(error, unsaid) if status in _UNCLEAR and self.code not in BY_CODE else ""
+        message = said(error, unsaid) if status in _UNCLEAR and self.code not in BY_CODE else ""
         marks = [f"status {status}", f"code {self.code}" if self.code is not None else "", rid and f"id {rid}"]
-        quoted = f' It says: "{said}".' if said else ""
+        quoted = f' It says: "{message}".' if message else ""
         super().__init__(f"Pinterest refuses to {doing}: {why}. ({', '.join(filter(None, marks))}){quoted}")
 
 
@@ -68,14 +68,3 @@ def _code(error: Mapping[str, Any]) -> int | None:
         if type(error.get(name)) is int:
             return int(error[name])
     return None
-
-
-def _message(error: Mapping[str, Any], unsaid: Iterable[str]) -> str:
-    """Pinterest's own words, without addresses, as ours holds a token."""
-    text = error.get("message")
-    if not isinstance(text, str):
-        return ""
-    for secret in filter(None, unsaid):
-        text = text.replace(secret, "…")
-    text = re.sub(r"\S+://\S+", "…", text)
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:_LONGEST_MESSAGE]
