@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from infra.cli.place import Place
+from infra.cli.setup.answers import token_of
 from infra.cli.vendors.contacts_api import ContactsApi
 from leads.core.errors import Misconfigured
 from leads.core.routes import RouteTable
@@ -109,12 +110,6 @@ class Patient:
             return list(client.describe_stack_resources(StackName=self.place.stack_name)["StackResources"])
         pages = client.get_paginator("list_stack_resources").paginate(StackName=self.place.stack_name)
         return [row for page in pages for row in page["StackResourceSummaries"] if row.get("PhysicalResourceId")]
-
-
-def token_of(entry: Mapping[str, Any]) -> str:
-    """The token that the functions use for a location's calls; "" when there is none."""
-    found = (entry.get(name) for name in ("token", "access_token"))
-    return next((token for token in found if isinstance(token, str) and token), "")
 
 
 def texts(value: Any) -> list[str]:

@@ -174,3 +174,9 @@ def with_facebook(secret: dict[str, Any], given: Mapping[str, str], pages: Mappi
         more["verify_token"] = secrets.token_urlsafe(32)
     entries = {page: {"token": token} for page, token in pages.items() if token}
     return merged(secret, {**more, "pages": entries})
+
+
+def token_of(entry: Mapping[str, Any]) -> str:
+    """The token that the functions use for a location's calls; "" when there is none."""
+    found = (entry.get(name) for name in ("token", "access_token"))
+    return next((token for token in found if isinstance(token, str) and token), "")

@@ -13,6 +13,7 @@ from infra.cli.setup.answers import (
     PINTEREST,
     PINTEREST_FIELDS,
     Answers,
+    token_of,
     with_facebook,
     with_location_tokens,
     with_pinterest,
@@ -100,9 +101,7 @@ def locations_wanted(place: Place, routes: Path, given: Mapping[str, str]) -> di
 
 def stored_token(place: Place, location: str) -> str:
     """The token that the Contacts secret has for a location; "" for none."""
-    entry = tokens.entry_at(place.secret(CONTACTS), tokens.Place(tokens.LOCATIONS, location))
-    found = (entry.get(name) for name in ("token", "access_token"))
-    return next((token for token in found if isinstance(token, str) and token), "")
+    return token_of(tokens.entry_at(place.secret(CONTACTS), tokens.Place(tokens.LOCATIONS, location)))
 
 
 def missing(place: Place, answers: Answers) -> list[str]:
