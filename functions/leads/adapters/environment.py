@@ -13,7 +13,10 @@ from leads.core.errors import Misconfigured
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What template.yaml tells a function. retry_waits and inline_budget are in seconds."""
+    """What template.yaml tells a function. retry_waits and inline_budget are in seconds.
+
+    conversion_days: how old an event may be.
+    """
 
     ledger_table_name: str
     failed_leads_queue_url: str
@@ -25,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pinterest_app_secret: str = ""
     reconcile_queue_url: str = ""
     reconcile_days: float = 2
+    conversions_queue_url: str = ""
+    conversion_days: float = 7
     contacts_api_url: str = "https://services.leadconnectorhq.com"
     pinterest_api_url: str = "https://api.pinterest.com/v5"
     graph_api_url: str = "https://graph.facebook.com/v26.0"
@@ -46,6 +51,8 @@ _VARIABLES: Mapping[str, tuple[str, Any]] = {
     "PINTEREST_APP_SECRET_ARN": ("pinterest_app_secret", str),
     "RECONCILE_QUEUE_URL": ("reconcile_queue_url", str),
     "RECONCILE_DAYS": ("reconcile_days", float),
+    "CONVERSIONS_QUEUE_URL": ("conversions_queue_url", str),
+    "CONVERSION_DAYS": ("conversion_days", float),
     "PINTEREST_API_URL": ("pinterest_api_url", str),
     "GRAPH_API_URL": ("graph_api_url", str),
     "CONTACTS_API_URL": ("contacts_api_url", str),

@@ -10,6 +10,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
+from leads.core.conversion import EventOutcome
 from leads.core.outcome import Outcome
 from leads.core.reconciling import COMPLETE, FAILED
 
@@ -44,6 +45,27 @@ _BY_REASON = (
     ("ledger_unavailable", "LedgerErrors"),
     ("unexpected_error", "UnexpectedErrors"),
 )
+# What became of an event → the metric that counts it, and for some reasons another besides.
+_BY_EVENT_STATUS = {
+    "sent": "ConversionsSent",
+    "duplicate": "ConversionsDuplicate",
+    "ignored": "ConversionsIgnored",
+    "held": "ConversionsHeld",
+    "failed": "ConversionsFailed",
+}
+_BY_EVENT_REASON = {
+    "no_identifier": "ConversionsWithoutIdentifier",
+    "too_old": "ConversionsTooOld",
+    "conversion_token_missing": "ConversionTokenRefused",
+    "conversion_token_refused": "ConversionTokenRefused",
+    "conversion_not_permitted": "ConversionTokenRefused",
+    "pinterest_throttled": "ConversionsThrottled",
+    "misconfigured": "Misconfigured",
+    "ledger_unavailable": "LedgerErrors",
+    "unexpected_error": "UnexpectedErrors",
+}
+# Most of what changes in a CRM is about nobody whom Pinterest has sent, or changes nothing that it hears of.
+_UNTOLD = ("not_a_lead", "nothing_new")
 # What a rotation finds to end soon (the reasons of `core.endings`) → its metric.
 BY_ENDING = {
     "token_ends_soon": "TokenExpiryNear",
@@ -59,6 +81,8 @@ ALARMED = frozenset(
         "ContactsApiForbidden",
         "ContactsApiThrottled",
         "ContactsApiUnauthorized",
+        "ConversionTokenRefused",
+        "ConversionWarnings",
         "DecryptFailures",
         "GraphTokenRefused",
         "GraphVersionExpiryNear",
@@ -104,6 +128,18 @@ class Telemetry:
             self._emit(source, counts, route)
             self._emit_for_alarms(counts)
 
+    def events(self, outcomes: Iterable[EventOutcome]) -> None:
+        """Records what became of conversion events, all of them Pinterest's."""
+        sums: dict[str, list[float]] = {}
+        for outcome in outcomes:
+            if outcome.reason in _UNTOLD:
+                continue
+            self._write(f"event {outcome.status}", outcome, is_quiet=outcome.is_final and not outcome.warnings)
+            for name, value in _event_measures(outcome):
+                sums.setdefault(name, []).append(value)
+        self._emit("pinterest", sums)
+        self._emit_for_alarms(sums)
+
     def reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Records lines of a reconciliation's report; those that have ended are counted, once by whoever ended them."""
         sums: dict[str, dict[str, list[float]]] = {}
@@ -134,6 +170,9 @@ class Telemetry:
         self._logger.warning(message, extra=facts)
 
     def _log(self, outcome: Outcome) -> None:
+        self._write(f"lead {outcome.status}", outcome, is_quiet=outcome.status in _QUIET and not outcome.remarks)
+
+    def _write(self, message: str, outcome: Outcome | EventOutcome, *, is_quiet: bool) -> None:
         facts = {
             name: value
             for name in outcome.__struct_fields__
@@ -142,9 +181,8 @@ class Telemetry:
         if outcome.misconfigured or outcome.reason == "unexpected_error" or outcome.status == "refused":
             write = self._logger.error
         else:
-            is_plain = outcome.status in _QUIET and not outcome.remarks
-            write = self._logger.info if is_plain else self._logger.warning
-        write("lead %s", outcome.status, extra=facts)
+            write = self._logger.info if is_quiet else self._logger.warning
+        write("%s", message, extra=facts)
 
     def _emit_for_alarms(self, counts: Mapping[str, list[float]]) -> None:
         if not ALARMED.isdisjoint(counts):
@@ -193,3 +231,13 @@ def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
     # What is undeliverable for good comes back until SQS dead-letters it; that is no more waiting.
     if outcome.age is not None and outcome.status in _WAITED and not outcome.repeated:
         yield PARKED_LEAD_AGE, outcome.age
+
+
+def _event_measures(outcome: EventOutcome) -> Iterator[tuple[str, float]]:
+    # What failed for good comes back until SQS dead-letters it.
+    if not outcome.repeated:
+        yield _BY_EVENT_STATUS[outcome.status], 1
+        if outcome.reason in _BY_EVENT_REASON:
+            yield _BY_EVENT_REASON[outcome.reason], 1
+    if outcome.warnings:
+        yield "ConversionWarnings", 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +18,10 @@ from leads.core.placeholders import fill
 from leads.core.routes import COPIES, CRM_SOURCES, Defaults, Route, due_seconds
 from leads.core.ruled_lead import ruled_lead
 from leads.core.tagging import Stage, all_hold, stage_field, stage_of, tags_of
+
+if TYPE_CHECKING:
+    from leads.core.conversion_plan import PlannedConversion
+    from leads.core.ruled_lead import RuledLead
 
 FILTERED_OUT = "filtered_out"
 TEST_LEAD = "test_lead"
@@ -63,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is_copy: this is a note or task of another CRM location, and `fields` tell whose. is_update: the contact was
     delivered before, so there is no note and no task. mirrors: the lead is a record of another CRM location.
     contact_id: the contact that it became before, "" when there is none or it is not known.
+    conversion: what the ad platform hears of the delivery and of what becomes of it; None when it hears nothing.
     """
 
     route: str
@@ -84,6 +90,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is_update: bool = False
     mirrors: bool = False
     contact_id: str = ""
+    conversion: PlannedConversion | None = None
 
 
 def is_wanted(lead: Lead, route: Route, defaults: Defaults, *, now: float) -> str:
@@ -175,6 +182,7 @@ def plan_for(
         unshown=unshown,
         tasks=tuple(_tasks(route, read.reference, values, _left_at(lead, now))),
         consents=values.get("consents", ""),
+        conversion=_conversion(lead, route, defaults, read, now) if route.conversions else None,
     )
 
 
@@ -207,6 +215,14 @@ def _left_at(lead: Lead, now: float) -> float:
     """When the lead was left, as far as the platform's word can be true; else when it was first seen."""
     left = lead.created_at
     return left if left is not None and now - _OLDEST <= left <= now + _AHEAD else now
+
+
+def _conversion(lead: Lead, route: Route, defaults: Defaults, read: RuledLead, now: float) -> PlannedConversion | None:
+    # Late: most routes tell nobody of anything, and a cold start need not pay for it.
+    from leads.core.conversion_plan import conversion_of
+
+    # No platform takes what is yet to happen.
+    return conversion_of(lead, route, defaults, read, left_at=min(_left_at(lead, now), now))
 
 
 def _with_copy(plan: Plan, copied: CopiedNote | CopiedTask, made_at: float) -> Plan:

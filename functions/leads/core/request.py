@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from leads.core.lead import Envelope
+from leads.core.match import CrmChange
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +32,11 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """A request body of `size` bytes taken apart: its leads, and how many items could not be one.
 
     faults: what is wrong with how the platform is set up, in sentences for the operator that name the remedy.
+    changes: what it tells of contacts that leads have become, for whoever hears of their outcomes.
     """
 
     envelopes: tuple[Envelope, ...]
     size: int = 0
     rejected: int = 0
     faults: tuple[str, ...] = ()
+    changes: tuple[CrmChange, ...] = ()

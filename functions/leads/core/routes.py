@@ -28,11 +28,13 @@ class Defaults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     phone_region: ISO-2 region of numbers without a country code.
     stage_as: where a stage is kept, `tag:<prefix>` (one tag of that prefix at a time) or `custom_field:<id or key>`.
     export_columns: header of a Pinterest export's column → what it holds, where that is not recognised by itself.
+    test_conversions: whether Pinterest hears of test leads: never, or as a test, which it answers and forgets.
     """
 
     phone_region: str = "US"
     stage_as: str = "tag:stage: "
     export_columns: dict[str, str] = {}
+    test_conversions: Literal["never", "test"] = "never"
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +79,19 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     assigned_to: str = ""
 
 
+class Conversion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What Pinterest is told of an outcome. event: a standard name, or one that the advertiser has defined.
+
+    value: a number, or a template that gives one; currency: ISO 4217, or a template; order_id: a template.
+    """
+
+    event: str
+    action_source: Literal["offline", "web", "app_ios", "app_android"] = "offline"
+    value: str | int | float = ""
+    currency: str = ""
+    order_id: str = ""
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rule: the leads it takes (an omitted key takes any), the CRM location they go to, what they become.
 
@@ -86,6 +101,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     custom_fields: id or key → likewise. note: None is the default note.
     stage_from: where a lead of another CRM location tells its stage, see core/lifecycle.py; stages: its name → ours,
     {} takes it as it is. copies: what is taken over of another CRM location.
+    conversions: outcome of a Pinterest lead (see core/outcome_names.py) → the event that Pinterest hears of.
     """
 
     name: str
@@ -108,6 +124,12 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     dnd_rules: list[DndRule] = []
     tasks: list[Task] = []
     copies: list[str] = msgspec.field(default_factory=lambda: [*COPIES])
+    conversions: dict[str, str | Conversion] = {}
+
+    def conversion(self, outcome: str) -> Conversion | None:
+        """The event that the outcome is told as; None when nobody is to hear of it."""
+        found = self.conversions.get(outcome)
+        return Conversion(event=found) if isinstance(found, str) else found
 
     def takes(self, lead: Lead) -> bool:
         """Whether every key that the rule names agrees with the lead; a campaign goes by id or by name."""

@@ -87,6 +87,11 @@ def _of_route(route: Route) -> Iterator[Fault]:
             yield "custom_fields", "holds an empty key; name the custom field by its id or key"
         yield from _of_mapping(f'custom_fields."{clip(name)}"', value)
     yield from of_rules(route)
+    if route.conversions:
+        # Late: most routes tell nobody of anything.
+        from leads.core.conversion_check import of_conversions
+
+        yield from of_conversions(route)
     for number, task in enumerate(route.tasks, start=1):
         yield from _of_task(f"tasks[{number}]", task)
 

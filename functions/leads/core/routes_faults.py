@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from leads.core.routes import Comparison, Condition, Defaults, DndRule, Route, RouteTable, TagRule, Task
+import msgspec
+
+from leads.core.routes import Comparison, Condition, Conversion, Defaults, DndRule, Route, RouteTable, TagRule, Task
 from leads.core.wording import clip, did_you_mean, where
 
-_LATER = ("actions", "conversions")
+_LATER = ("actions",)
 _PATH = re.compile(r" - at `(\$[^`]*)`$")
 _PATH_STEP = re.compile(r"\.([A-Za-z_]+)|\[([0-9]+|\.\.\.)\]")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+# Keys that take one of a few texts.
+_CHOICES = {
+    "tests": ("tag", "deliver", "ignore"),
+    "test_conversions": ("never", "test"),
+    "action_source": ("offline", "web", "app_ios", "app_android"),
+}
 
 # The struct that a table is read into, by the key it stands under.
 _SHAPES: dict[str, Any] = {
@@ -24,6 +33,7 @@ _SHAPES: dict[str, Any] = {
     "tag_rules": TagRule,
     "dnd_rules": DndRule,
     "tasks": Task,
+    "outcome": Conversion,
 }
 _TEXT = "a text in quotes"
 _CONDITION = 'a condition, such as { answer = "COUNTRY", equals = "US" }'
@@ -47,7 +57,6 @@ _WANTED = {
     "phone_region": 'two capital letters in quotes, such as "US"',
     "export_columns": "a table [defaults.export_columns], with one bracket",
     "due_in": 'minutes, hours or days in quotes, such as "90m", "2h" or "3d"',
-    "tests": 'one of "tag", "deliver", "ignore"',
     "only_if": f"a list of conditions; put brackets around it: [{_CONDITION.partition('as ')[2]}]",
     "when": f"{_CONDITION}, or a list of them",
     "fields": "a table [routes.fields], with one bracket",
@@ -55,6 +64,9 @@ _WANTED = {
     "tag_rules": "one [[routes.tag_rules]], with two brackets, for each rule",
     "dnd_rules": "one [[routes.dnd_rules]], with two brackets, for each rule",
     "tasks": "one [[routes.tasks]], with two brackets, for each task",
+    "conversions": "a table [routes.conversions], with one bracket",
+    "outcome": 'the name of an event in quotes, or a table such as { event = "checkout", currency = "USD" }',
+    **{name: "one of " + ", ".join(f'"{it}"' for it in choices) for name, choices in _CHOICES.items()},
 }
 _WANTED_ITEM = {
     "routes": "a table, written as [[routes]]",
@@ -70,6 +82,7 @@ def sentence(message: str, document: Any) -> str:
     """msgspec's complaint about `document` with the route named, what is wanted there, and a hint at a typo."""
     found = _PATH.search(message)
     steps = [name or place for name, place in _PATH_STEP.findall(found[1])] if found else []
+    steps = _with_outcome(steps, document)
     here, key, shape = _read(steps, document)
     value = _at(steps, document)
     missing = _MISSING.match(message)
@@ -81,12 +94,29 @@ def sentence(message: str, document: Any) -> str:
         own = next((name for name, item in value.items() if not isinstance(item, str)), "")
         hint = f"; if it belongs to the route, move it above [routes.{shape}]" if own in Route.__struct_fields__ else ""
         return f"{here}`{key}.{clip(own)}` must be {_TEXT}, not {_named(value.get(own))}{hint}"
-    if isinstance(value, str) and shape == "tests":
-        known = did_you_mean(value, ("tag", "deliver", "ignore"))
-        return f'{here}`{key}` must be {_WANTED["tests"]}, not "{clip(value)}"{known}'
+    if isinstance(value, str) and shape in _CHOICES:
+        known = did_you_mean(value, _CHOICES[shape])
+        return f'{here}`{key}` must be {_WANTED[shape]}, not "{clip(value)}"{known}'
     wanted = (_WANTED_ITEM if steps and steps[-1].isdigit() else _WANTED).get(shape, _TEXT)
     hint = f'; put quotes around it: "{value}"' if wanted.startswith(_TEXT) and _is_number(value) else ""
     return f"{here}{f'`{key}`' if key else 'it'} must be {wanted}, not {_named(value)}{hint}"
+
+
+def _with_outcome(steps: list[str], document: Any) -> list[str]:
+    """The steps with the outcome's name where the path only says that it is one of them."""
+    if "..." not in steps or steps[steps.index("...") - 1] != "conversions":
+        return steps
+    place = steps.index("...")
+    name = next((own for own, value in _at(steps[:place], document).items() if not _is_conversion(value)), "...")
+    return [*steps[:place], name, *steps[place + 1 :]]
+
+
+def _is_conversion(value: Any) -> bool:
+    try:
+        msgspec.convert(value, str | Conversion)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _read(steps: list[str], document: Any) -> tuple[str, str, str]:
@@ -98,7 +128,9 @@ def _read(steps: list[str], document: Any) -> tuple[str, str, str]:
         here, rest = f"{where(int(steps[1]) + 1, name)}: ", steps[2:]
     key = "".join(f"[{int(step) + 1}]" if step.isdigit() else f".{step}" for step in rest if step != "...")
     names = [step for step in steps if not step.isdigit() and step != "..."]
-    return here, key.removeprefix("."), names[-1] if names else ""
+    # An outcome's name is the user's own.
+    shape = "outcome" if names[-2:-1] == ["conversions"] else names[-1] if names else ""
+    return here, key.removeprefix("."), shape
 
 
 def _at(steps: list[str], document: Any) -> Any:

@@ -9,7 +9,7 @@ DONE = "done"
 # There was nothing to write.
 NOTHING = "none"
 
-CONTACT, TAGS, NOTE, TASK = "contact", "tags", "note", "task"
+CONTACT, TAGS, NOTE, TASK, CONVERSION = "contact", "tags", "note", "task", "conversion"
 
 
 def task_names(plan: Plan) -> list[str]:
@@ -19,7 +19,8 @@ def task_names(plan: Plan) -> list[str]:
 
 def step_names(plan: Plan) -> list[str]:
     """Every step that the plan has, as the ledger names it."""
-    return [CONTACT, *([TAGS] if plan.tags else []), NOTE, *task_names(plan)]
+    tags, told = [TAGS] if plan.tags else [], [CONVERSION] if plan.conversion else []
+    return [CONTACT, *tags, NOTE, *task_names(plan), *told]
 
 
 def is_done(state: str) -> bool:

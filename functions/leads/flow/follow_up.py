@@ -1,4 +1,4 @@
-"""What follows the contact: tags, note and tasks, side by side, each of them once."""
+"""What follows the contact: tags, note, tasks and word to the ad platform, side by side, each of them once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from leads.core.note import note_text
 from leads.core.plan import Plan, PlannedTask
 from leads.core.readback import Remark
 from leads.core.recognition import FoundTask, is_there, recognised
-from leads.core.step_states import DONE, NOTE, NOTHING, TAGS, TASK, is_done, may_have_tasks, task_names
+from leads.core.step_states import CONVERSION, DONE, NOTE, NOTHING, TAGS, TASK, is_done, may_have_tasks, task_names
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from leads.flow.conversion_step import Conversions
 
 # Calls to the CRM at the same time, all leads of this container together.
 POOL = 16
@@ -61,12 +63,13 @@ class Tasks(Protocol):
 
 
 class FollowUp:
-    """Takes what is missing besides the contact."""
+    """Takes what is missing besides the contact. conversions: None where nobody is told of a delivery."""
 
-    def __init__(self, tags: Tags, notes: Notes, tasks: Tasks) -> None:
+    def __init__(self, tags: Tags, notes: Notes, tasks: Tasks, conversions: Conversions | None = None) -> None:
         self._tags = tags
         self._notes = notes
         self._tasks = tasks
+        self._conversions = conversions
         self._lock = threading.Lock()
         self._pool: Executor | None = None
 
@@ -101,6 +104,8 @@ class FollowUp:
             if not is_done(states[name]) and TASK not in failures:
                 owner = task.assigned_to or record.assigned_to
                 work[name] = partial(self._write_task, plan, where, task, owner, remarks, deadline)
+        if CONVERSION in states and not is_done(states[CONVERSION]):
+            work[CONVERSION] = partial(self._tell, plan, record)
         for name, result in self._side_by_side(work).items():
             if isinstance(result, Exception):
                 failures[name] = passing(result)
@@ -198,6 +203,14 @@ class FollowUp:
         task_id = write("")
         remarks.append(readback.assignee_refused(owner))
         return task_id
+
+    def _tell(self, plan: Plan, record: ContactRecord) -> str:
+        if self._conversions is None:
+            return NOTHING
+        # Late: most routes tell nobody of anything, and a cold start need not pay for it.
+        from leads.flow.conversion_step import told
+
+        return told(self._conversions, plan, record)
 
     def _side_by_side(self, work: dict[str, Callable[[], str]]) -> dict[str, str | Exception]:
         if len(work) <= 1:

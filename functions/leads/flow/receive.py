@@ -8,8 +8,9 @@ from typing import Protocol
 
 import msgspec
 
-from leads.core.errors import Misconfigured, RejectedRequest
+from leads.core.errors import Misconfigured, RejectedRequest, TryAgain
 from leads.core.lead import Envelope
+from leads.core.match import CrmChange
 from leads.core.outcome import Outcome
 from leads.core.parked_lead import body_of
 from leads.core.request import Answer, Reading, Request
@@ -38,6 +39,12 @@ class Accept(Protocol):
     def __call__(self, envelopes: Sequence[Envelope], *, deadline: float, alive_until: float) -> Sequence[Outcome]: ...
 
 
+class Changes(Protocol):
+    """The queue of what Pinterest may hear of: keeps messages, or raises TryAgain when it has not kept all of them."""
+
+    def send(self, bodies: Sequence[str]) -> None: ...
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What we answer, and what became of each lead. `rejected` counts what could not be a lead.
 
@@ -54,7 +61,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receive:
-    """Verify, take apart, deliver side by side within a budget, park the rest."""
+    """Verify, take apart, deliver side by side within a budget, park the rest.
+
+    changes: where what a CRM tells of outcomes goes; None for a receiver whose sources tell of none.
+    """
 
     def __init__(
         self,
@@ -65,6 +75,7 @@ class Receive:
         budget: float,
         now: Callable[[], float],
         iso_time: Callable[[float], str],
+        changes: Changes | None = None,
     ) -> None:
         self._sources = sources
         self._tokens = tokens
@@ -72,6 +83,7 @@ class Receive:
         self._budget = budget
         self._now = now
         self._iso_time = iso_time
+        self._changes = changes
 
     def __call__(self, request: Request, *, remaining: float) -> Receipt:
         """The receipt for a request; never raises.
@@ -117,15 +129,19 @@ class Receive:
         deadline = started + min(self._budget, remaining * 0.8)
         outcomes = self._accept(leads, deadline=deadline, alive_until=started + remaining)
         refused = sum(outcome.status == "refused" for outcome in outcomes)
+        unkept = self._keep(reading.changes)
         if refused:
             sentence = f"{refused} of {len(reading.envelopes)} leads could not be stored; please send again."
             answer = Answer(503, {"error": sentence})
+        elif unkept:
+            # What has been delivered is known when it comes again, and told once.
+            answer = Answer(503, {"error": "The delivery could not be stored; please send it again."})
         elif too_large:
             sentence = f"{too_large} of {len(reading.envelopes)} leads are larger than 200 KiB and were not accepted."
             answer = Answer(413, {"error": sentence})
         else:
             answer = Answer(200, {"accepted": len(leads)})
-        return Receipt(
+        receipt = Receipt(
             answer=answer,
             source=name,
             outcomes=tuple(outcomes),
@@ -133,6 +149,20 @@ class Receive:
             reason="lead_too_large" if too_large else "not_a_lead" if reading.rejected else "",
             faults=reading.faults,
         )
+        return msgspec.structs.replace(receipt, reason=unkept.reason, detail=unkept.detail) if unkept else receipt
+
+    def _keep(self, changes: Sequence[CrmChange]) -> TryAgain | None:
+        """Why the changes could not be kept, None when they were."""
+        if not changes or self._changes is None:
+            return None
+        # Late: most deliveries tell of none.
+        from leads.core.conversion_message import change_message
+
+        try:
+            self._changes.send([change_message(change) for change in changes])
+        except TryAgain as failure:
+            return failure
+        return None
 
 
 def _not_found() -> RejectedRequest:

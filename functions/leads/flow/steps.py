@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -16,6 +16,9 @@ from leads.core.step_states import CONTACT, NOTE, NOTHING, TASK, in_doubt, is_do
 from leads.flow.contact_step import Contacts, ContactStep, CustomFields, Written
 from leads.flow.follow_up import FollowUp, has_tags, may_have_happened
 from leads.flow.mirror import Mirror
+
+if TYPE_CHECKING:
+    from leads.flow.conversion_step import Conversions
 
 
 class Crm(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,16 +53,16 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Steps:
-    """Takes what is missing of a lead's steps."""
+    """Takes what is missing of a lead's steps. conversions: None where nobody is told of a delivery."""
 
-    def __init__(self, crm: Crm) -> None:
+    def __init__(self, crm: Crm, conversions: Conversions | None = None) -> None:
         contacts: Contacts = crm.contacts
         custom_fields: CustomFields = crm.custom_fields
         self._contacts = contacts
         self._notes: Shelf = crm.notes
         self._tasks: Shelf = crm.tasks
         self._contact_step = ContactStep(contacts, custom_fields)
-        self._follow_up = FollowUp(crm.tags, crm.notes, crm.tasks)
+        self._follow_up = FollowUp(crm.tags, crm.notes, crm.tasks, conversions)
 
     def take(self, plan: Plan, claim: Claim, *, deadline: float, mirror: Mirror | None = None) -> Taken:
         """Everything that the plan says and no earlier attempt has done; never raises.

@@ -8,20 +8,48 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from leads.core import lenient_json
-from leads.core.errors import RejectedRequest, Undeliverable
+from leads.core.errors import Misconfigured, RejectedRequest, Undeliverable
 from leads.core.lead import Envelope, Lead, plain_id
+from leads.core.match import CrmChange
 from leads.core.request import Reading, Request
 from leads.core.secret import StoredSecret
+from leads.sources.leadconnector_answers import moment
 from leads.sources.leadconnector_events import WORKFLOW, Event, digest_of, event_of, flat, raw_of, workflow_event
 from leads.sources.leadconnector_opening import Opening
+from leads.sources.leadconnector_outcomes import Outcomes, Wanted, change_of, workflow_changes
+from leads.sources.leadconnector_places import not_ours, place_of, texts
 from leads.sources.leadconnector_records import Pulled, Records
 from leads.sources.leadconnector_signature import sender_of
 from leads.sources.own_seal import OwnSeal
 
 
+class _Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What one payload tells. event: the lead's, None when it is none. fault: a sentence for the operator."""
+
+    event: Event | None = None
+    changes: tuple[CrmChange, ...] = ()
+    fault: str = ""
+
+
+class _Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What the payloads of one request have in common. wanted: location → the outcomes that are wanted of it.
+
+    received: epoch seconds.
+    """
+
+    query: Mapping[str, str]
+    secret: Mapping[str, Any]
+    wanted: Mapping[str, Wanted]
+    received: float | None
+
+
 class LeadConnector:
     """Reads deliveries and opens leads. secret: locations and keys; records: the locations' own records.
+
+    outcomes: what routes want to hear of the locations that they deliver to; None when none does.
 
     One lead is one contact, note or task, whatever the number of events about it: the ledger knows it by the
     record's id, and a state of it that was delivered already by `Lead.revision`. So a repeated webhook is a
@@ -32,18 +60,29 @@ class LeadConnector:
     label = "LeadConnector"
     leads_change = True
 
-    def __init__(self, secret: StoredSecret, seal: OwnSeal, records: Records, *, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        secret: StoredSecret,
+        seal: OwnSeal,
+        records: Records,
+        *,
+        now: Callable[[], float],
+        outcomes: Outcomes | None = None,
+    ) -> None:
         self._secret = secret
         self._seal = seal
         self._records = records
         self._now = now
+        self._outcomes = outcomes
 
     def read(self, request: Request, *, received_at: str) -> Reading:
-        """The leads of one delivery: an event, or several in a list; its fields side by side or under `data`.
+        """The leads of one delivery, and the changes that may be outcomes of Pinterest's.
 
+        It is one event, or several in a list; an event's fields come side by side or under `data`.
         Events that are not taken are no leads, and a success. An event of a location or app that the secret does not
         name gives no lead either: whoever has an app on the platform gets it signed with the same keys.
-        Raises RejectedRequest (401) without a right signature or secret, (400) for what cannot be an event.
+        Raises RejectedRequest (401) without a right signature or secret, (400) for what cannot be an event;
+        Misconfigured when there is no lead in it, and nobody knows whether it tells of outcomes.
         """
         sender = sender_of(request, self._secret)
         try:
@@ -54,20 +93,22 @@ class LeadConnector:
         payloads = [flat(item) for item in items if isinstance(item, dict) and item]
         if items and not payloads:
             raise RejectedRequest(400, "not_a_lead", "The body is no LeadConnector event: there is no object in it.")
-        read = self._of_platform if sender.is_platform else self._of_workflow
-        envelopes: list[Envelope] = []
-        faults: dict[str, None] = {}
-        for payload in payloads:
-            event, fault = read(payload, request, sender.secret)
-            if event is not None:
-                envelopes.append(self.envelope(event, payload, received_at=received_at))
-            if fault:
-                faults[fault] = None
+        wanted, broken = self._wanted()
+        delivery = _Delivery(query=request.query, secret=sender.secret, wanted=wanted, received=moment(received_at))
+        take = self._of_platform if sender.is_platform else self._of_workflow
+        taken = [(payload, take(payload, delivery)) for payload in payloads]
+        envelopes = tuple(
+            self.envelope(each.event, payload, received_at=received_at) for payload, each in taken if each.event
+        )
+        if broken and not envelopes:
+            raise broken
+        faults = dict.fromkeys([each.fault for _, each in taken] + ([str(broken)] if broken else []))
         return Reading(
-            envelopes=tuple(envelopes),
+            envelopes=envelopes,
             size=len(request.body),
             rejected=len(items) - len(payloads),
-            faults=tuple(faults),
+            faults=tuple(fault for fault in faults if fault),
+            changes=tuple(change for _, each in taken for change in each.changes),
         )
 
     def envelope(
@@ -114,55 +155,45 @@ class LeadConnector:
             raise Undeliverable("unreadable_content", "the event's content is not a JSON object")
         return Opening(self._records, envelope, event, sent, pulled, deadline=deadline, now=self._now()).lead()
 
-    def _of_platform(self, payload: dict[str, Any], _: Request, secret: Mapping[str, Any]) -> tuple[Event | None, str]:
+    def _wanted(self) -> tuple[Mapping[str, Wanted], Misconfigured | None]:
+        """Location → the outcomes that are wanted of it; or what is wrong with the routes, which no lead waits for."""
+        try:
+            return (self._outcomes.wanted() if self._outcomes else {}), None
+        except Misconfigured as fault:
+            return {}, fault
+
+    def _of_platform(self, payload: dict[str, Any], delivery: _Delivery) -> _Taken:
         event = event_of(payload)
         if event is None or event.type == WORKFLOW:
-            return None, ""
+            return _Taken()
         app_id = plain_id(payload.get("appId"))
-        fault = _not_ours(event.location_id, app_id, secret)
+        wanted = delivery.wanted.get(event.location_id)
+        secret = delivery.secret
+        fault = not_ours(event.location_id, app_id, secret, is_wanted=wanted is not None)
         if fault:
             # It may have been added a moment ago, and after a success the event does not come again.
-            fault = _not_ours(event.location_id, app_id, self._secret.reread())
-        return (None, fault) if fault else (event, "")
+            secret = self._secret.reread()
+            fault = not_ours(event.location_id, app_id, secret, is_wanted=wanted is not None)
+        if fault:
+            return _Taken(fault=fault)
+        is_lead = event.location_id in texts(secret.get("locations"))
+        change = change_of(event, payload, wanted, received=delivery.received) if wanted else None
+        return _Taken(event=event if is_lead else None, changes=(change,) if change else ())
 
-    def _of_workflow(
-        self, payload: dict[str, Any], request: Request, secret: Mapping[str, Any]
-    ) -> tuple[Event | None, str]:
-        known = _texts(secret.get("locations"))
-        wanted = request.query.get("location", "")
-        if wanted and wanted not in known:
+    def _of_workflow(self, payload: dict[str, Any], delivery: _Delivery) -> _Taken:
+        sources = texts(delivery.secret.get("locations"))
+        asked = delivery.query.get("location", "")
+        if asked and asked not in sources and asked not in delivery.wanted:
             # It may have been added a moment ago.
-            known = _texts(self._secret.reread().get("locations"))
-        place = payload.get("location")
-        named = (payload.get("locationId"), place.get("id") if isinstance(place, dict) else None)
-        only = known if len(known) == 1 else ()
-        # Whoever names one means it: under any other, a person would end up with somebody else's contacts.
-        candidates = (wanted,) if wanted else (*only, *named)
-        location = next((found for found in candidates if found and found in known), "")
-        fault = ""
+            sources = texts(self._secret.reread().get("locations"))
+        location = place_of(payload, asked, sources, delivery.wanted)
+        event = workflow_event(payload, location)
+        wanted = delivery.wanted.get(location)
+        changes, fault = workflow_changes(event, payload, wanted, received=delivery.received) if wanted else ((), "")
         if not location:
             fault = (
-                f"a workflow's webhook came for location {plain_id(wanted) or 'unknown'}, which the LeadConnector "
+                f"a workflow's webhook came for location {plain_id(asked) or 'unknown'}, which the LeadConnector "
                 "secret does not list; end its URL in ?location=<source location id>, and list that in the secret"
             )
-        return workflow_event(payload, location), fault
-
-
-def _not_ours(location_id: str, app_id: str, secret: Mapping[str, Any]) -> str:
-    """Why an event is not for us, as a sentence for the operator; "" when it is."""
-    if location_id not in _texts(secret.get("locations")):
-        return (
-            f"an event came for location {location_id or 'unknown'}, which the LeadConnector secret does not list; "
-            "add it to its locations, and reconcile fetches what was missed"
-        )
-    apps = _texts(secret.get("app_ids"))
-    if app_id and apps and app_id not in apps:
-        return (
-            f"an event of app {app_id} came for location {location_id}, and the LeadConnector secret does not list "
-            "the app; add it to its app_ids, and reconcile fetches what was missed"
-        )
-    return ""
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str) and item) if isinstance(value, list) else ()
+        is_lead = not location or location in sources
+        return _Taken(event=event if is_lead else None, changes=changes, fault=fault)

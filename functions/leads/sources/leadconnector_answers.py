@@ -40,7 +40,7 @@ _OPPORTUNITY: Mapping[str, tuple[str, ...]] = {
     "OPPORTUNITY_NAME": ("name",),
 }
 # A workflow says the stage by its name; "pipleline" is how it spells it.
-_OPPORTUNITY_IN_WORKFLOW: Mapping[str, tuple[str, ...]] = {
+OPPORTUNITY_IN_WORKFLOW: Mapping[str, tuple[str, ...]] = {
     "OPPORTUNITY_STATUS": ("opportunity_status", "status"),
     "OPPORTUNITY_STAGE": ("pipeline_stage", "pipleline_stage"),
     "OPPORTUNITY_NAME": ("opportunity_name",),
@@ -80,7 +80,7 @@ def answers_of(record: Mapping[str, Any], field_keys: Mapping[str, str]) -> dict
     """
     found = _named(_FIELDS, record)
     if TAGS in found:
-        found[TAGS] = _tags(found[TAGS])
+        found[TAGS] = tags_in(found[TAGS])
     if born := found.get("DATE_OF_BIRTH"):
         # A moment in events and after a create, a date in the record.
         found["DATE_OF_BIRTH"] = str(born).partition("T")[0]
@@ -104,10 +104,10 @@ def workflow_answers(payload: Mapping[str, Any]) -> dict[str, Any]:
     given = payload.get("customData")
     custom = given if isinstance(given, dict) else {}
     told = {**payload, **custom}
-    known = {name for table in (_FIELDS, _OPPORTUNITY_IN_WORKFLOW) for names in table.values() for name in names}
+    known = {name for table in (_FIELDS, OPPORTUNITY_IN_WORKFLOW) for names in table.values() for name in names}
     own = {name: value for name, value in payload.items() if name not in _NOT_ANSWERS}
     rest = {name: value for name, value in {**own, **custom}.items() if name not in known}
-    found = {**answers_of(told, {}), **_named(_OPPORTUNITY_IN_WORKFLOW, told)}
+    found = {**answers_of(told, {}), **_named(OPPORTUNITY_IN_WORKFLOW, told)}
     return found | {name: value for name, value in rest.items() if not _is_empty(value) and name not in found}
 
 
@@ -167,7 +167,7 @@ def _is_empty(value: Any) -> bool:
     return value is None or value == [] or value == {} or (isinstance(value, str) and not value.strip())
 
 
-def _tags(value: Any) -> list[str]:
+def tags_in(value: Any) -> list[str]:
     """A list in records and events, one text with commas in workflows."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
     return [tag.strip() for tag in parts if isinstance(tag, str) and tag.strip()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from leads.core.secret import StoredSecret
 
 TOKEN_REFUSED = "pinterest_token_refused"  # noqa: S105  (a reason, no token)
 NOT_FOUND = "pinterest_not_found"
+THROTTLED = "pinterest_throttled"
 # What the export's file may have at most: a lead has about 1 KB.
 LARGEST_FILE = 20 * 1024 * 1024
 
@@ -87,7 +88,9 @@ class PinterestApi:
             if token == tried:
                 break
             tried = token
-            answer = self._http.request(method, url, headers=_headers(token, payload), body=payload, deadline=deadline)
+            answer = self._http.request(
+                method, url, headers=request_headers(token, payload), body=payload, deadline=deadline
+            )
             parsed = _object(answer.body)
             if 200 <= answer.status < 300 and parsed is not None:
                 return parsed
@@ -148,7 +151,7 @@ def failure(status: int, headers: Mapping[str, str], error: Mapping[str, Any]) -
         detail = f"the Pinterest API answered {status}"
         # A Retry-After is not always sent.
         wait = _seconds(headers, "x-ratelimit-reset", "retry-after") or _THROTTLED_WAIT
-        return TryAgain("pinterest_throttled", detail, retry_after=wait, counts=False, trace_id=trace)
+        return TryAgain(THROTTLED, detail, retry_after=wait, counts=False, trace_id=trace)
     if status < 500 and code is not None and code in _BY_CODE:
         reason, words = _BY_CODE[code]
         return Undeliverable(reason, words.format(status=status, code=code), trace_id=trace)
@@ -169,6 +172,17 @@ def trace_id(headers: Mapping[str, str]) -> str | None:
     return value if re.fullmatch(r"[\w.:-]{1,100}", value) else None
 
 
+def is_token(value: Any) -> TypeGuard[str]:
+    """Whether this can be sent as a token: it goes into a header, which takes no other characters."""
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
+
+
+def request_headers(token: str, payload: bytes | None) -> dict[str, str]:
+    """The headers of a call with this token, and this body of JSON or none."""
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+    return headers if payload is None else {**headers, "Content-Type": "application/json"}
+
+
 def _seconds(headers: Mapping[str, str], *names: str) -> float | None:
     """The longest wait that the headers name; None when they name none.
 
@@ -183,15 +197,9 @@ def _wait(failed: LeadError) -> float | None:
     return failed.retry_after if isinstance(failed, TryAgain) else None
 
 
-def _headers(token: str, payload: bytes | None) -> dict[str, str]:
-    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-    return headers if payload is None else {**headers, "Content-Type": "application/json"}
-
-
 def _token(secret: Mapping[str, Any]) -> str:
     token = secret.get("access_token")
-    # It goes into a header, where anything else could not be sent.
-    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
+    if not is_token(token):
         raise Misconfigured(
             'the Pinterest app secret has no "access_token"; store the app\'s tokens as the README shows'
         )

@@ -35,12 +35,14 @@ from leads.flow.retry import Retry
 from leads.flow.steps import Crm, Steps
 from leads.sources import REGISTRY
 from leads.sources.own_seal import OwnSeal
+from leads.wiring.conversions import Conversions
 from leads.wiring.sources import Pullers, Sources
 
 if TYPE_CHECKING:
     from leads.flow.reconcile import Reconcile
     from leads.flow.reconcile_scope import ReconcileScope
     from leads.flow.rotate import Rotation
+    from leads.flow.send_conversions import SendConversions
 
 # How long the retry function may wait for the CRM's rate limit, in seconds; for longer the lead waits in the queue.
 SHORT_WAIT = 2.0
@@ -84,6 +86,7 @@ class Parts:
         self.ledger = LedgerTable(self.dynamodb, config.ledger_table_name, now=now)
         self.erasures = ErasureList(self.dynamodb, config.ledger_table_name, now=now)
         self.routes = functools.cache(lambda: load_routes(routes_file))
+        self.conversions = Conversions(self)
 
     def receive(self) -> Receive:
         """The webhook's verb: it never waits for the CRM's rate limit."""
@@ -92,6 +95,7 @@ class Parts:
             sources=road.sources,
             tokens=self.tokens,
             accept=self.accept(road),
+            changes=self.conversions,
             budget=self.config.inline_budget,
             now=self.now,
             iso_time=iso_time,
@@ -131,7 +135,7 @@ class Parts:
         deliver = Deliver(
             sources=sources,
             ledger=self.ledger,
-            steps=Steps(crm),
+            steps=Steps(crm, self.conversions),
             admission=admission,
             routes=self.routes,
             now=self.now,
@@ -239,6 +243,13 @@ def reconcile() -> tuple[Reconcile, ReconcileScope]:
     return parts().reconcile()
 
 
+def conversions() -> SendConversions:
+    """The conversions function's verb. Raises Misconfigured as `parts` does."""
+    from leads.wiring.conversions import send_conversions
+
+    return send_conversions(parts())
+
+
 def rotation(secret_id: str) -> Rotation:
     """The rotation of the secret with this ARN, without anything that only leads need.
 
@@ -296,6 +307,8 @@ def warm_up(*builders: Callable[[], object]) -> None:
             phonenumbers.parse("+12128675309")
             for path in REGISTRY.values():
                 importlib.import_module(path.partition(":")[0])
-            parts().routes()
+            if any(route.conversions for route in parts().routes().routes):
+                importlib.import_module("leads.core.conversion_plan")
+                importlib.import_module("leads.core.conversion_message")
     except Exception:
         return

@@ -61,7 +61,11 @@ class Sources(_Lazily):
             return make(parts.facebook_secret, http, parts.config.graph_api_url, now=parts.now)
 
         def leadconnector(make: Make) -> Any:
-            return make(parts.leadconnector_secret, parts.seal, self.records, now=parts.now)
+            from leads.sources.leadconnector_outcomes import Outcomes
+
+            return make(
+                parts.leadconnector_secret, parts.seal, self.records, now=parts.now, outcomes=Outcomes(parts.routes)
+            )
 
         super().__init__(REGISTRY, {"pinterest": pinterest, "facebook": facebook, "leadconnector": leadconnector})
         self._client = client

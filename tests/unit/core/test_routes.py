@@ -235,6 +235,8 @@ ROUTE = '[[routes]]\nname = "Spring"\nlocation = "L"\n'
 
 TASK = ROUTE + '[[routes.tasks]]\ntitle = "Call"\n'
 RULE = ROUTE + "[[routes.tag_rules]]\n"
+PIN = ROUTE + 'source = "pinterest"\naccount = "1117"\n[routes.conversions]\nwon = "lead"'
+TOLD = ROUTE + "[routes.conversions]\n"
 DND = ROUTE + '[[routes.dnd_rules]]\nwhen = { answer = "a", equals = "b" }\n'
 STAGES = ROUTE + 'stage_from = "opportunity_status"\n[routes.stages]\n'
 REGION = '[defaults]\nphone_region = "US"\n'
@@ -265,7 +267,8 @@ class TestMistakes:
             (ROUTE + "[defaults]\ntags = []", ["`tags` in `defaults`", "below its line [[routes]]"]),
             ("tags = []\n" + ROUTE, ["unknown key `tags`", "below its line [[routes]]"]),
             (ROUTE + '[[routes.actions]]\noperation = "x"', [SPRING + "`actions` is not supported by this version"]),
-            (ROUTE + '[routes.conversions]\na = "b"', [SPRING + "`conversions` is not supported", "remove it"]),
+            (TOLD + 'won = { evnt = "x" }', ["`evnt` in `conversions.won`", "did you mean `event`?"]),
+            (TOLD + 'won = { event = "x", curency = "USD" }', ["`curency`", "did you mean `currency`?"]),
         ],
     )  # fmt: skip
     def test_of_unknown_keys(self, document: str, parts: list[str]) -> None:
@@ -410,6 +413,24 @@ class TestMistakes:
             (TASK + '[[routes.tasks]]\ntitle = "x"\ndue_in = "2 weeks"', ["`tasks[2].due_in` is `2 weeks`", "90m, 2h"]),
             (TASK + 'body = "{emial}"', ["`tasks[1].body`", "`{email}`"]),
             (TASK + 'assigned_to = "{owner}"', ["`tasks[1].assigned_to`", "id of one CRM user"]),
+            (TOLD + 'qualified = "lead"', ['`conversions."qualified"` is no outcome', "`stage:qualified`"]),
+            (TOLD + '"stge:x" = "lead"', ['`conversions."stge:x"` is no outcome', "did you mean `stage:`?"]),
+            (TOLD + '"stage: " = "lead"', ['`conversions."stage:"` is no outcome']),
+            (TOLD + 'won = "Sign Up"', ['`conversions."won"`', "did you mean `signup`?"]),
+            (TOLD + 'won = " "', ['`conversions."won"`', "needs the name of an event"]),
+            (TOLD + 'won = "{stage}"', ['`conversions."won"`', "takes no placeholder"]),
+            (TOLD + 'won = { event = "x", value = "much" }', ['`conversions."won".value` is no number', "25.50"]),
+            (TOLD + 'won = { event = "x", value = -1 }', ['`conversions."won".value` is no number']),
+            (TOLD + 'won = { event = "x", value = "{email}" }', ["{monetary_value}", "there is `{email}`"]),
+            (TOLD + 'delivered = { event = "x", value = "{emial}" }', ["`{emial}` is unknown", "{email}"]),
+            (TOLD + 'won = { event = "x", currency = "Dollar" }', ["currency` is `Dollar`", "three letters"]),
+            (TOLD + 'won = { event = "x", action_source = "shop" }', ["`conversions.won.action_source`", '"offline"']),
+            (TOLD + "won = 3", ["`conversions.won` must be the name of an event", "not a number"]),
+            (TOLD + "won = {}", ["`conversions.won.event` is missing"]),
+            (ROUTE + 'conversions = "lead"', ["`conversions` must be a table [routes.conversions]"]),
+            (PIN.replace("pinterest", "facebook"), ["`conversions`", 'source = "pinterest"']),
+            (PIN.replace("1117", "act_1117"), ["`account` is `act_1117`", "digits only"]),
+            (ROUTE + '[defaults]\ntest_conversions = "yes"', ["`defaults.test_conversions`", '"never", "test"']),
         ],
     )  # fmt: skip
     def test_of_value(self, document: str, parts: list[str]) -> None:

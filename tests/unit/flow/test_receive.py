@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
+from leads.core.conversion_message import parse
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
-from leads.core.request import Request
+from leads.core.match import CrmChange
+from leads.core.request import Reading, Request
 from leads.flow.accept import Accept
 from leads.flow.deliver import Deliver
 from leads.flow.receive import Receipt, Receive
@@ -17,6 +20,7 @@ from leads.sources.pinterest import Pinterest
 from tests import leads_made
 from tests.crm_wire import Wire, crm_over
 from tests.fakes import LOCATION, ROUTES, Clock, FakeLedger, FakeQueue, FakeSecret, OpenDoor
+from tests.fakes_conversions import FakeConversionsQueue
 
 TOKEN = "t" * 48
 
@@ -39,6 +43,19 @@ class Tokens:
         return self.valid
 
 
+CHANGES = tuple(CrmChange(location_id=LOCATION, contact_id=f"c{number}", tags=("vip",)) for number in range(2))
+
+
+class Telling:
+    """A source that reads leads as Pinterest's, and tells of two changes besides."""
+
+    def __init__(self, pinterest: Pinterest) -> None:
+        self._pinterest = pinterest
+
+    def read(self, request: Request, *, received_at: str) -> Reading:
+        return msgspec.structs.replace(self._pinterest.read(request, received_at=received_at), changes=CHANGES)
+
+
 class World:
     """A receiver and everything around it."""
 
@@ -48,8 +65,10 @@ class World:
         self.wire = Wire()
         self.door = OpenDoor()
         self.queue = FakeQueue()
+        self.changes = FakeConversionsQueue()
         self.tokens = Tokens()
-        sources = {"pinterest": Pinterest(FakeSecret(leads_made.keys_secret()))}
+        self.pinterest = Pinterest(FakeSecret(leads_made.keys_secret()))
+        sources = {"pinterest": self.pinterest, "crm": Telling(self.pinterest)}
         deliver = Deliver(
             sources=sources,
             ledger=self.ledger,
@@ -65,6 +84,7 @@ class World:
             budget=budget,
             now=self.clock,
             iso_time=lambda seconds: "2027-01-15T08:00:00.000+00:00",
+            changes=self.changes,
         )
 
     def post(self, body: bytes, *, source: str = "pinterest", token: str = TOKEN) -> Receipt:
@@ -251,3 +271,26 @@ def test_one_lead_twice_in_one_delivery_takes_effect_once(world: World) -> None:
 def test_a_single_object_instead_of_an_array_is_a_delivery(world: World) -> None:
     """One lead, sent bare."""
     assert world.post(leads_made.body(leads_made.lead())[1:-1]).answer.body == {"accepted": 1}
+
+
+def test_what_a_crm_tells_of_outcomes_is_kept_before_it_is_answered(world: World) -> None:
+    """What counts as accepted are leads; a delivery without such news asks the queue for nothing."""
+    assert world.post(leads_made.body(leads_made.lead()), source="crm").answer.body == {"accepted": 1}
+    kept = [parse(body, accounts=(), phone_region="US", now=world.clock()) for body in world.changes.sent]
+    assert kept == list(CHANGES)
+    world.changes.broken = True
+    assert world.deliver(leads_made.lead()).answer.status == 200
+
+
+def test_what_cannot_be_kept_is_answered_503(world: World) -> None:
+    """The leads beside it are delivered all the same, and known when they come again."""
+    world.changes.broken = True
+    body = leads_made.body(leads_made.lead())
+    receipt = world.post(body, source="crm")
+    assert receipt.answer.status == 503
+    assert receipt.answer.body == {"error": "The delivery could not be stored; please send it again."}
+    assert (receipt.reason, [it.status for it in receipt.outcomes]) == ("conversions_queue_unavailable", ["delivered"])
+    world.changes.broken = False
+    assert world.post(body, source="crm").answer.body == {"accepted": 1}
+    assert len(world.wire.contacts()) == 1
+    assert len(world.changes.sent) == 2

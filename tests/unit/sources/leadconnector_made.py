@@ -15,6 +15,7 @@ from leads.core.errors import Misconfigured, TryAgain
 from leads.core.lead import Envelope, Lead
 from leads.core.request import Reading, Request
 from leads.sources.leadconnector import LeadConnector
+from leads.sources.leadconnector_outcomes import Outcomes
 from leads.sources.own_seal import OwnSeal
 from tests.fakes import FakeSecret
 
@@ -166,10 +167,12 @@ class Side:
     records: FakeRecords = field(default_factory=lambda: FakeRecords(contacts={CONTACT: ADA}))
     tokens: Tokens = field(default_factory=lambda: Tokens("token-of-the-test"))
     now: float = NOW
+    outcomes: Outcomes | None = None
 
     @property
     def source(self) -> LeadConnector:
-        return LeadConnector(self.secret, OwnSeal(self.tokens), self.records, now=lambda: self.now)
+        seal = OwnSeal(self.tokens)
+        return LeadConnector(self.secret, seal, self.records, now=lambda: self.now, outcomes=self.outcomes)
 
     def read(
         self, body: Any, headers: Mapping[str, str] | None = None, key: Any = KEY, query: Mapping[str, str] = {}
