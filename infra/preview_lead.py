@@ -1,5 +1,7 @@
 """Shows which route takes a lead and exactly what would be sent to the CRM for it, without sending anything.
 
+For a route with conversions it shows as well what Pinterest would be told once the lead is delivered.
+
     python -m infra.preview_lead lead.json [--routes functions/routes.toml] [--keys keys.json] [--json]
 
 The lead is a delivery as Pinterest sends it (its key comes from --keys, in the shape of the Pinterest keys secret,
@@ -25,6 +27,7 @@ from typing import Any
 from rich.console import Console
 
 from infra.lead_file import ROOT, CannotPreview, leads_in
+from infra.preview_conversion import show_told, told_of
 from leads import wiring
 from leads.core.answers import Answers
 from leads.core.errors import LeadError, Misconfigured
@@ -44,7 +47,7 @@ _SHORTEST_ID = 4
 _CONTACT_ID = "CONTACT_ID"
 # Sent side by side; shown in this order, tasks as the route has them.
 _LAST = ("tags", "notes", "tasks")
-_NOTHING_SENT: dict[str, Any] = {"ignored": "", "problem": "", "requests": []}
+_NOTHING_SENT: dict[str, Any] = {"ignored": "", "problem": "", "requests": [], "conversion": None}
 
 
 class Unsent:
@@ -107,11 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def preview(lead: Lead, table: RouteTable, *, now: float | None = None) -> dict[str, Any]:
-    """`{"lead_id", "route", "location", "ignored", "problem", "requests": [{"method", "path", "body"}]}`.
+    """`{"lead_id", "route", "location", "ignored", "problem", "requests": [{"method", "path", "body"}], "conversion"}`.
 
     ignored: why the route does not want the lead; problem: why it cannot be delivered; "" is neither. now: epoch
     seconds at which the lead arrives. The requests are those for a person whom the CRM does not know yet, in the
-    order of the steps; custom fields are taken to exist, as text.
+    order of the steps; custom fields are taken to exist, as text. conversion: see told_of; None where the route has
+    no conversions.
     """
     route = table.match(lead)
     if route is None:
@@ -130,7 +134,8 @@ def preview(lead: Lead, table: RouteTable, *, now: float | None = None) -> dict[
     if taken.failure is not None:
         raise CannotPreview(f"The lead {lead.lead_id} could not be shown: {taken.failure}")
     requests = sorted(wire.requests, key=lambda request: _place(request, plan))
-    return shown | {"requests": _without(_national_ids(lead), requests)}
+    told = told_of(lead, route, table.defaults, plan) if route.conversions else None
+    return shown | {"requests": _without(_national_ids(lead), requests), "conversion": told}
 
 
 def _label(source: str) -> str:
@@ -194,6 +199,8 @@ def show(shown: Mapping[str, Any]) -> None:
         console.print(f"\n{request['method']} {request['path']}", style="bold")
         for name, value in (request["body"] or {}).items():
             console.print(f"  {name}:{_readable(value)}")
+    if shown["conversion"] is not None:
+        show_told(console, shown["conversion"])
 
 
 def _readable(value: Any) -> str:

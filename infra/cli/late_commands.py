@@ -10,7 +10,7 @@ import typer.main
 # Command or group → its module in commands/, which has an `app` (a group) or a function of the command's name.
 NAMES = (
     *("init", "doctor", "reconcile", "erase"),
-    *("pinterest", "facebook", "leadconnector", "leads", "dead", "local"),
+    *("pinterest", "facebook", "leadconnector", "leads", "dead", "conversions", "local"),
 )
 
 

@@ -13,7 +13,7 @@ from infra.local.sandbox.directory import Directory
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.limits import RateLimit
 from infra.local.sandbox.oauth import masked
-from infra.local.sandbox.recording import Recorder
+from infra.local.sandbox.recording import CONTACTS, Recorder
 from infra.local.sandbox.service import SandboxService, headers_shown, serve
 from infra.local.sandbox.staff import Staff
 from infra.local.sandbox.web import Answer, Call
@@ -81,7 +81,7 @@ class ContactsSandbox(SandboxService[ContactsApi, Fault]):
         api = ContactsApi(tokens, directory, limit, self.webhooks.publish, retry_after, users)
         super().__init__(api, port=port, seed=seed)
         self.staff: Staff = Staff(self.api)
-        self._recorder = Recorder()
+        self._recorder = Recorder(CONTACTS)
 
     def stop(self) -> None:
         self.webhooks.stop()

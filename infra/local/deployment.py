@@ -29,6 +29,7 @@ ENTRIES = {
     "retry": "RetryFunction",
     "rotation": "RotationFunction",
     "reconcile": "ReconcileFunction",
+    "conversions": "ConversionsFunction",
 }
 # What AWS has and the emulated one does not; a template with one of these is refused there as a whole, as is one with
 # an alarm on several metrics. Its own RotateSecret calls no function: here, a rotation is whoever calls the rotation

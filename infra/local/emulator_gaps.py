@@ -7,6 +7,12 @@ from typing import Any
 from infra.local.deployment import aws_client
 from infra.local.settings import STACK_NAME
 
+# What AWS's permission for one message covers → what the emulator wants for ten.
+BATCHED = {
+    "sqs:SendMessage": "sqs:SendMessageBatch",
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+}
+
 
 def mend(endpoint: str) -> None:
     """Make the deployed stack behave as on AWS; does nothing to what already does."""
@@ -27,20 +33,25 @@ def _mend_retry_concurrency(client: Any) -> None:
 
 
 def _mend_batch_permissions(client: Any, roles: Iterator[str]) -> None:
-    """Let whoever may send one message to a queue send ten at once to the same queue.
+    """Let whoever may do something to one message of a queue do it to ten at once, in the same queue.
 
-    On AWS `sqs:SendMessage` covers SendMessageBatch
+    On AWS `sqs:SendMessage` covers SendMessageBatch, and so with the others
     (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html);
-    the emulator asks for an action of that name, which AWS does not have.
+    the emulator asks for actions of the batches' names, which AWS does not have.
     """
     for role in roles:
         for name in client.list_role_policies(RoleName=role)["PolicyNames"]:
             policy = client.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            senders = [s for s in policy["Statement"] if "sqs:SendMessage" in _listed(s["Action"])]
-            if senders:
-                batches = [{**sender, "Sid": "Batches", "Action": "sqs:SendMessageBatch"} for sender in senders]
+            if batches := list(_batches(policy["Statement"])):
                 document = json.dumps({"Version": policy["Version"], "Statement": batches})
                 client.put_role_policy(RoleName=role, PolicyName=f"{name}-batches", PolicyDocument=document)
+
+
+def _batches(statements: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A statement for each that allows some of BATCHED, with the batches' actions instead."""
+    for number, statement in enumerate(statements):
+        if actions := [BATCHED[action] for action in _listed(statement["Action"]) if action in BATCHED]:
+            yield {**statement, "Sid": f"Batches{number}", "Action": actions}
 
 
 def _physical_ids(endpoint: str, kind: str) -> Iterator[str]:

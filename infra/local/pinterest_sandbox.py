@@ -1,4 +1,4 @@
-"""A local server that behaves like the Pinterest calls that leads need, strictly, and misbehaves on order."""
+"""A local server that behaves like Pinterest's calls for leads and conversions, strictly, and misbehaves on order."""
 
 import argparse
 import sys
@@ -9,11 +9,13 @@ from typing import Any
 from infra.local.pinterest.accounts import is_id
 from infra.local.pinterest.admin import ORDERS
 from infra.local.pinterest.api import VERSION, PinterestApi
+from infra.local.pinterest.conversion_orders import ConversionOrders
 from infra.local.pinterest.posting import post
 from infra.local.pinterest.server import PinterestServer
 from infra.local.sandbox.deliveries import WAITS, Deliveries
 from infra.local.sandbox.faults import Fault, fault_from
 from infra.local.sandbox.oauth import form
+from infra.local.sandbox.recording import PINTEREST, Recorder
 from infra.local.sandbox.service import SandboxService, headers_shown, serve, without
 from infra.local.sandbox.web import Answer, Call
 
@@ -22,10 +24,11 @@ EXAMPLE_AD = {"account": "111764359001", "id": "687195905986", "lead_form_id": "
 _PARTNER_TOKENS = ("partner_access_token", "partner_refresh_token")
 
 
-class PinterestSandbox(SandboxService[PinterestApi, Fault]):
+class PinterestSandbox(ConversionOrders, SandboxService[PinterestApi, Fault]):
     """The sandbox as an object: `with PinterestSandbox(["pina_1"]) as pinterest: … pinterest.url`.
 
-    `tokens` never expire, have every scope and see every ad account as its owner; `ads` and `forms` are orders as
+    `tokens` never expire, have every scope and see every ad account as its owner; `conversion_tokens` are of the
+    same user, never expire either, and send conversion events but nothing else; `ads` and `forms` are orders as
     add_ad and add_form take them, there from the start and after a reset, and so are the ad accounts and the lead
     forms that they name; `retry_seconds` are the waits before a delivery that was not taken is tried again; `seed`
     makes faults that strike at random strike alike. `url` ends in the version, `admin_url` is the other side.
@@ -45,10 +48,12 @@ class PinterestSandbox(SandboxService[PinterestApi, Fault]):
         seed: int = 0,
         forms: Iterable[Mapping[str, Any]] = (),
         retry_seconds: Sequence[float] = WAITS,
+        conversion_tokens: Iterable[str] = (),
     ) -> None:
         self.deliveries: Deliveries = Deliveries("Pinterest", retry_seconds)
-        super().__init__(PinterestApi(tokens, self.deliveries), port=port, seed=seed)
+        super().__init__(PinterestApi(tokens, self.deliveries, conversion_tokens), port=port, seed=seed)
         self.api.base_url = super().url
+        self._recorder = Recorder(PINTEREST)
         self._ads = [dict(ad) for ad in ads]
         self._forms = [dict(form) for form in forms]
         self._begin()
@@ -136,7 +141,7 @@ class PinterestSandbox(SandboxService[PinterestApi, Fault]):
             return {"polls": self.api.polls, "failures": self.api.failures}
 
     def reset(self) -> None:
-        """Back to the ads, forms and tokens of the start: no leads, exports, apps, subscriptions, faults, requests.
+        """Back to the ads, forms and tokens of the start: no leads, events, exports, apps, subscriptions, faults.
 
         What is on its way to a webhook is lost.
         """
@@ -160,6 +165,11 @@ class PinterestSandbox(SandboxService[PinterestApi, Fault]):
     def _failure(self, fault: Fault, call: Call) -> Answer:
         body = {"code": 0, "message": "Fault ordered by a test"} if fault.body is None else fault.body
         return Answer(fault.status or 500, body, fault.headers, fault.drop_connection)
+
+    def _answered(self, call: Call, answer: Answer, *, is_fault: bool) -> None:
+        # What these hold is hashed; the other calls are held against the vendor's file where they are tested.
+        if call.method == "POST" and call.path.endswith("/events"):
+            self._recorder.keep(call, answer, is_fault=is_fault)
 
     def _shown(self, call: Call) -> dict[str, Any]:
         tokens = [*self.api.tokens.known(), *_partner_tokens(call)]
@@ -189,7 +199,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sandbox(options: argparse.Namespace) -> PinterestSandbox:
-    sandbox = PinterestSandbox(options.token, port=options.port, seed=options.seed, retry_seconds=options.retry_seconds)
+    sandbox = PinterestSandbox(
+        options.token,
+        port=options.port,
+        seed=options.seed,
+        retry_seconds=options.retry_seconds,
+        conversion_tokens=options.conversion_token,
+    )
     sandbox.set_exports(polls=options.polls)
     return sandbox
 
@@ -205,6 +221,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.pinterest_sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
     parser.add_argument("--token", action="append", required=True, help="an access token; may be repeated")
+    parser.add_argument(
+        "--conversion-token", action="append", default=[], metavar="TOKEN", help="a conversion token; may be repeated"
+    )
     parser.add_argument("--polls", type=int, default=1, help="how often an export is still in progress")
     parser.add_argument(
         "--retry-seconds",

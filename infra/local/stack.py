@@ -162,7 +162,9 @@ class LocalStack:
             *(f"--page={page}={token}" for page, token in accounts.pages.items()),
         )
         self.pinterest_api_url = settings.pinterest_api_url or self._start_sandbox(
-            "pinterest_sandbox", f"--token={accounts.pinterest_token}"
+            "pinterest_sandbox",
+            f"--token={accounts.pinterest_token}",
+            f"--conversion-token={accounts.conversion_token}",
         )
 
     def _start_sandbox(self, module: str, *options: str) -> str:

@@ -36,6 +36,7 @@ class VendorAccounts:
     workflow_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     pinterest_app_secret: str = field(default_factory=lambda: secrets.token_hex(16))
     pinterest_token: str = field(default_factory=lambda: f"pina_{secrets.token_hex(24)}")
+    conversion_token: str = field(default_factory=lambda: f"pinc_{secrets.token_hex(24)}")
     webhook_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     # One to the whole ad account, one to its form.
     subscriptions: list[dict[str, str | None]] = field(
@@ -78,7 +79,7 @@ class VendorAccounts:
                 "app_id": PINTEREST_APP_ID,
                 "app_secret": self.pinterest_app_secret,
                 "access_token": self.pinterest_token,
-                "conversion_tokens": {},
+                "conversion_tokens": {AD_ACCOUNT: self.conversion_token},
             },
             "ContactsSecretArn": {"locations": {location: {"token": it} for location, it in self.locations.items()}},
             "FacebookSecretArn": {

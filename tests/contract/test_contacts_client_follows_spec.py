@@ -16,6 +16,7 @@ from leads.crm.client import Client
 from leads.crm.contacts import UPDATE_FIELDS, UPSERT_FIELDS, Contacts
 from leads.crm.custom_fields import CustomFields
 from leads.crm.notes import Notes
+from leads.crm.pipelines import Pipelines
 from leads.crm.tags import Tags
 from leads.crm.tasks import Tasks
 from tests.unit.crm.canned_http import DEADLINE, LOCATION, NOW, Asked, Canned, CannedHttp, client
@@ -73,6 +74,10 @@ CALLS: dict[str, tuple[Callable[[Client], Any], list[Canned], tuple[str, str, st
     "custom fields": (
         lambda c: CustomFields(c, now=lambda: NOW).definitions(LOCATION, **AT),
         [], ("locations", "get", "/locations/{locationId}/customFields"),
+    ),
+    "pipelines": (
+        lambda c: Pipelines(c, now=lambda: NOW).stage_names(LOCATION, **AT),
+        [], ("opportunities", "get", "/opportunities/pipelines"),
     ),
 }  # fmt: skip
 

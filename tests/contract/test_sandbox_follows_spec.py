@@ -187,6 +187,8 @@ class TestAnswers:
         deals = call("GET", "/opportunities/search", query=f"?location_id={DEFAULT_LOCATION}&contact_id={contact_id}")
         [deal] = deals["opportunities"]
         assert call("GET", "/opportunities/{id}", id=deal["id"])["opportunity"] == deal
+        [pipeline] = call("GET", "/opportunities/pipelines", query=f"?locationId={DEFAULT_LOCATION}")["pipelines"]
+        assert deal["pipelineStageId"] in [stage["id"] for stage in pipeline["stages"]]
         call("DELETE", "/contacts/{contactId}", **known)
         assert set(done) == {route[:2] for route in ROUTES}
 

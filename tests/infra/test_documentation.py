@@ -18,7 +18,18 @@ from leads.core.contact_fields import CONTACT_FIELDS, snake
 from leads.core.dnd import CHANNELS
 from leads.core.errors import Misconfigured
 from leads.core.lifecycle import PLACES
-from leads.core.routes import COPIES, Condition, Defaults, DndRule, Route, RouteTable, TagRule, Task, parse_routes
+from leads.core.routes import (
+    COPIES,
+    Condition,
+    Conversion,
+    Defaults,
+    DndRule,
+    Route,
+    RouteTable,
+    TagRule,
+    Task,
+    parse_routes,
+)
 from leads.sources import REGISTRY
 from tests.infra.template import template
 
@@ -26,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
 ROUTES = (ROOT / "ROUTES.md").read_text("utf-8")
+CONVERSIONS = (ROOT / "docs" / "conversions.md").read_text("utf-8")
 # When the examples' leads arrive: soon after they were left, 2026-11-20 09:30 UTC.
 ARRIVED = 1_795_167_060.0
 # The tables of ROUTES.md, by the header of their first column.
@@ -36,11 +48,19 @@ SHAPES = {
     "[[routes.tag_rules]]": TagRule,
     "[[routes.dnd_rules]]": DndRule,
     "[[routes.tasks]]": Task,
+    "[routes.conversions]": Conversion,
 }
 # Reasons that no error is raised with where they are named: what `is_wanted` gives, and tables of refusals.
 CODES = {
     "leads.core.plan": ("FILTERED_OUT", "TEST_LEAD", "NOT_COPIED"),
     "leads.core.erasure": ("ERASED",),
+    "leads.core.event_claim": ("IN_DOUBT",),
+    "leads.flow.tell_events": ("NO_IDENTIFIER", "TOO_OLD"),
+    "leads.flow.match_outcomes": ("NOT_A_LEAD", "OLDER", "NO_ROUTE", "NOTHING_NEW"),
+    "leads.sources.pinterest_event_answers": (
+        *("TOKEN_MISSING", "TOKEN_REFUSED", "NOT_PERMITTED"),
+        *("EVENT_REFUSED", "EVENT_REFUSED_IN_PART", "UNEXPECTED"),
+    ),
     "leads.core.errors": ("GONE",),
     "leads.core.endings": ("TOKEN_ENDS", "REFRESH_TOKEN_ENDS"),
     "leads.crm.fates": ("REJECTED", "CONTACT_EXISTS"),
@@ -78,6 +98,11 @@ def tables(text: str) -> dict[str, list[str]]:
         header = block.split("|")[1].strip(" `")
         found[header if header not in found else f"{header} 2"] = first_cells("\n".join(block.splitlines()[1:]))
     return found
+
+
+def events_reasons() -> list[str]:
+    """Why an event was not told, as the page on conversions has it."""
+    return first_cells(section(CONVERSIONS, "Why an event was not told"))
 
 
 class TestExamples:
@@ -214,13 +239,13 @@ class TestTables:
 
 class TestReasons:
     def test_every_reason_is_in_the_readme(self):
-        """Whatever a lead, a request or a rotation may be turned down with."""
-        told = first_cells(section(README, "When something is wrong"))
+        """Whatever a lead, an event, a request or a rotation may be turned down with."""
+        told = [*first_cells(section(README, "When something is wrong")), *events_reasons()]
         assert set(reasons_in_code()) - set(told) == set()
 
     def test_no_reason_in_the_readme_is_made_up(self):
         """Each can be found in the code."""
-        told = first_cells(section(README, "When something is wrong"))
+        told = [*first_cells(section(README, "When something is wrong")), *events_reasons()]
         assert {name for name in told if name.islower()} <= set(reasons_in_code())
 
     def test_the_reasons_were_found_at_all(self):
@@ -239,7 +264,7 @@ class TestMetrics:
         begin = (
             "Leads|Contacts?|Graph|Webhooks|Configuration|Reconcile|Ledger|Unexpected|Decrypt|Delivery|Rotations|Token"
         )
-        begin += "|Parked"
+        begin += "|Parked|Conversions?"
         metrics = set(re.findall(rf'"((?:{begin})[A-Z][A-Za-z]+)"', code))
         assert {
             "LeadsDelivered",

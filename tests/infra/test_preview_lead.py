@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.lead_file import CannotPreview, leads_in
-from infra.preview_lead import main, preview
+from infra.preview_lead import main, preview, show
 from leads.core.lead import Lead
 from leads.core.routes import RouteTable, parse_routes
 from leads.sources import REGISTRY
@@ -133,6 +133,39 @@ class TestWhatItShows:
         shown = preview(ada(tmp_path, source=source), table(), now=NOW)
         assert bodies(shown, "/upsert")[0]["source"] not in ("", source)
 
+    def test_what_pinterest_would_be_told(self, tmp_path):
+        """Of the person only which identifiers there are; and of what it would hear later."""
+        routes = table(
+            '[routes.conversions]\nwon = "checkout"\n'
+            'delivered = { event = "lead", value = "25", currency = "usd", order_id = "{lead_id}" }'
+        )
+        told = preview(ada(tmp_path, created_at=1_795_167_000_000), routes, now=NOW)["conversion"]
+        event = told["event"]
+        assert (told["why_not"], told["later"], event["name"]) == ("", ["won"], "lead")
+        assert (event["action_source"], event["at"]) == ("offline", "2026-11-20 09:30 UTC")
+        assert (event["value"], event["currency"], event["order_id"]) == ("25", "USD", "7")
+        assert event["identifiers"] == ["em", "fn", "ln"]
+        assert preview(ada(tmp_path), table(), now=NOW)["conversion"] is None
+
+    @pytest.mark.parametrize(
+        ("changes", "conversions", "why_not"),
+        [
+            ({"source": "facebook"}, 'delivered = "lead"', "other_source"),
+            ({"lead_id": "TEST_API"}, 'delivered = "lead"', "test_lead"),
+            ({"account": "mine"}, 'delivered = "lead"', "bad_account"),
+            ({"answers": {"FULL_NAME": "Ada"}}, 'delivered = "lead"', "no_identifier"),
+            ({}, 'won = "checkout"', "only_later"),
+        ],
+    )
+    def test_why_pinterest_would_be_told_nothing(self, tmp_path, capsys, changes, conversions, why_not):
+        """As a code, and in a sentence."""
+        routes = table(f"[routes.conversions]\n{conversions}")
+        shown = preview(ada(tmp_path, **changes), routes, now=NOW)
+        assert shown["conversion"]["why_not"] == why_not
+        show(shown)
+        [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Pinterest")]
+        assert line.startswith("Pinterest would be told nothing: ")
+
     def test_nothing_is_sent(self, tmp_path, monkeypatch):
         """No connection is opened, to nobody."""
 
@@ -234,6 +267,19 @@ class TestTheCommand:
         assert "\n  name: [bold]Ada[/bold] :smile:\n" in out
         assert f"\n  email: {'a' * 60}@{'b' * 60}.example.com\n" in out
         assert "\nPOST /contacts/CONTACT_ID/notes\n" in out
+
+    def test_it_prints_what_pinterest_would_be_told(self, tmp_path, capsys):
+        """Below the requests, without a word of the person."""
+        routes = (
+            f'[[routes]]\nname = "All"\nlocation = "{LOCATION}"\n[routes.conversions]\n'
+            'delivered = { event = "lead", value = 25, currency = "USD" }\n"stage:qualified" = "qualified_lead"\n'
+        )
+        item = {"account": ACCOUNT, "lead_id": "7", "answers": ADA, "created_at": "2026-11-20T09:30:00Z"}
+        assert self.run(tmp_path, routes=routes, item=item) == 0
+        _, _, told = capsys.readouterr().out.partition("\nPinterest would be told: ")
+        head, at, *rest = told.splitlines()
+        assert (head, at.partition(":")[0]) == ("lead (offline)", "  at")
+        assert rest == ["  value: 25 USD", "  identifiers: em, fn, ln", "  It would hear later of: stage:qualified"]
 
     def test_it_prints_json_on_request(self, tmp_path, capsys):
         """One object a lead, for programs."""

@@ -2,11 +2,14 @@
 
 import re
 
+import msgspec
 import pytest
 import yaml
 
+from leads.adapters import environment
 from leads.adapters.telemetry import ALARMED, ALL, NAMESPACE
 from leads.core import graph_versions, retry_policy
+from leads.core.conversion import LARGEST_CALL
 from leads.sources import REGISTRY
 from tests.infra.template import ROOT, listed, mentions, properties, resources, statements, template, watched
 
@@ -19,7 +22,20 @@ SPEAKERS = ("Pinterest", "Facebook", "LeadConnector")
 SILENCES = [f"{who}SilenceAlarm" for who in SPEAKERS]
 HOURS = template()["Mappings"]["Hours"]
 # Called by its alias, which is a snapshot: a lead waits for these.
-SNAPSHOTS = [name for name in FUNCTIONS if name not in ("RotationFunction", "ReconcileFunction")]
+SNAPSHOTS = ["WebhookFunction", "RetryFunction"]
+# Queue → its dead-letter queue and what its name has of its own.
+DEAD_LETTERED = {
+    "FailedLeadsQueue": ("DeadLetterQueue", "failed-leads"),
+    "ConversionsQueue": ("ConversionsDeadLetterQueue", "conversions"),
+}
+# Function, and the queue that wakes it with these settings.
+WOKEN = [
+    (name, queue, event["Properties"])
+    for name, found in FUNCTIONS.items()
+    for event in found.get("Events", {}).values()
+    if event["Type"] == "SQS"
+    for queue in mentions(event["Properties"]["Queue"])
+]
 DEFAULTS = {
     "Architecture": "arm64",
     "PythonRuntime": "python3.13",
@@ -35,6 +51,7 @@ DEFAULTS = {
     "CustomFieldValueKey": "field_value",
     "ReconcileSchedule": "rate(1 day)",
     "ReconcileDays": 2,
+    "ConversionDays": 7,
     "ParkedLeadHours": 6,
     "PinterestSilenceHours": 0,
     "FacebookSilenceHours": 0,
@@ -44,6 +61,7 @@ OUTPUTS = {
     *("WebhookBaseUrl", "WebhookTokenSecretArn", "PinterestKeysSecretArn", "ContactsSecretArn"),
     *("FailedLeadsQueueUrl", "DeadLetterQueueUrl", "LedgerTableName", "WebhookFunctionName", "RetryFunctionName"),
     *("RotationFunctionName", "ReconcileFunctionName", "ReconcileQueueUrl"),
+    *("ConversionsQueueUrl", "ConversionsDeadLetterQueueUrl", "ConversionsFunctionName"),
     *("PinterestAppSecretArn", "FacebookSecretArn", "LeadConnectorSecretArn", "DashboardUrl"),
 }
 
@@ -56,6 +74,16 @@ def test_the_parameters_and_their_defaults_are_the_published_ones():
 def test_the_outputs_others_rely_on_exist():
     """The command line and users' scripts read them."""
     assert set(template()["Outputs"]) >= OUTPUTS
+
+
+def test_the_functions_read_every_variable_and_are_given_every_one_that_they_read():
+    """A name that is misspelt on either side would mean the default for ever."""
+    settings = [template()["Globals"]["Function"], *FUNCTIONS.values()]
+    names = {name for each in settings for name in each.get("Environment", {}).get("Variables", {})}
+    read = environment.settings({name: str(number) for number, name in enumerate(sorted(names))})
+    # All of them are numbers here, so that what has kept a default of its own is found.
+    values = [value[0] if isinstance(value, tuple) else value for value in msgspec.structs.astuple(read)]
+    assert sorted(float(value) for value in values) == list(range(len(names)))
 
 
 @pytest.mark.parametrize("waits", ["1,1,2,2", "60", DEFAULTS["RetryWaits"], ",".join("1" * 11)])
@@ -86,36 +114,83 @@ def test_every_queue_is_born_with_its_alarm(name):
     assert [alarm for alarm in alarms if name in mentions(alarm) and alarm["AlarmActions"]]
 
 
-def test_only_the_failed_leads_queue_may_dead_letter():
+@pytest.mark.parametrize(("queue", "dead"), [(queue, dead) for queue, (dead, _) in DEAD_LETTERED.items()])
+def test_a_dead_letter_queue_takes_from_its_own_queue_alone(queue, dead):
     """Both policies name the same queue."""
-    redrive = QUEUES["FailedLeadsQueue"]["RedrivePolicy"]
-    allowed = QUEUES["DeadLetterQueue"]["RedriveAllowPolicy"]
-    assert mentions(redrive["deadLetterTargetArn"]) == {"DeadLetterQueue"}
+    allowed = QUEUES[dead]["RedriveAllowPolicy"]
+    assert mentions(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"]) == {dead}
     assert allowed["redrivePermission"] == "byQueue"
     [source] = allowed["sourceQueueArns"]
-    name, tail = QUEUES["FailedLeadsQueue"]["QueueName"]["Sub"]
+    name, tail = QUEUES[queue]["QueueName"]["Sub"]
+    assert name == f"${{AWS::StackName}}-{DEAD_LETTERED[queue][1]}-${{Tail}}"
     assert source["Sub"][0].endswith(f":{name}")
     assert source["Sub"][1] == tail
 
 
-def test_the_failed_leads_queue_gives_more_receives_than_there_can_be_attempts():
-    """The function decides when a lead has had its last attempt, not the queue."""
+@pytest.mark.parametrize("queue", DEAD_LETTERED)
+def test_a_queue_gives_more_receives_than_there_can_be_attempts(queue):
+    """The function decides when a lead or an event has had its last attempt, not the queue."""
     pattern = template()["Parameters"]["RetryWaits"]["AllowedPattern"]
     waits = int(re.search(r"\{0,(\d+)\}\)?\$$", pattern)[1]) + 1
-    assert QUEUES["FailedLeadsQueue"]["RedrivePolicy"]["maxReceiveCount"] >= waits + 1
+    assert QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"] >= waits + 1
 
 
-def test_a_received_message_stays_hidden_six_times_as_long_as_its_function_may_run():
-    """As AWS advises for queues that wake a function."""
-    assert QUEUES["FailedLeadsQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["RetryFunction"]["Timeout"]
-    assert QUEUES["ReconcileQueue"]["VisibilityTimeout"] >= 6 * FUNCTIONS["ReconcileFunction"]["Timeout"]
+@pytest.mark.parametrize(("name", "queue", "settings"), WOKEN)
+def test_a_received_message_stays_hidden_six_times_as_long_as_its_function_may_run(name, queue, settings):
+    """As AWS advises for queues that wake a function, and as long again as a batch is waited for."""
+    window = settings.get("MaximumBatchingWindowInSeconds", 0)
+    assert QUEUES[queue]["VisibilityTimeout"] >= 6 * FUNCTIONS[name]["Timeout"] + window
 
 
-def test_the_retry_function_answers_for_each_message_alone():
+@pytest.mark.parametrize(("name", "queue", "settings"), WOKEN)
+def test_a_function_answers_for_each_message_alone(name, queue, settings):
     """One poison lead does not bring its batch back."""
-    [event] = FUNCTIONS["RetryFunction"]["Events"].values()
-    assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mentions(event["Properties"]["ScalingConfig"]) == {"RetryConcurrency"}
+    assert settings["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert settings["ScalingConfig"]["MaximumConcurrency"] == ({"Ref": "RetryConcurrency"} if "Retry" in name else 2)
+
+
+def test_events_come_in_batches_that_fill_calls():
+    """Lambda takes 10,000 messages at once, and asks for a window where there are more than ten."""
+    [settings] = [settings for name, _, settings in WOKEN if name == "ConversionsFunction"]
+    assert 2 * LARGEST_CALL < settings["BatchSize"] <= 10_000
+    assert 1 <= settings["MaximumBatchingWindowInSeconds"] <= 300
+
+
+def test_whoever_hears_of_an_outcome_may_tell_it_and_one_function_takes_it():
+    """Nobody else touches the queue."""
+    users = {
+        (role, action)
+        for role, statement in statements()
+        if "ConversionsQueue" in mentions(statement["Resource"])
+        for action in listed(statement["Action"])
+    }
+    assert users == {
+        *((role, "sqs:SendMessage") for role in ("WebhookRole", "RetryRole", "ReconcileRole")),
+        *(
+            ("ConversionsRole", f"sqs:{action}")
+            for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+        ),
+    }
+    assert template()["Globals"]["Function"]["Environment"]["Variables"]["CONVERSIONS_QUEUE_URL"] == {
+        "Ref": "ConversionsQueue"
+    }
+
+
+def test_the_conversions_function_may_do_what_its_work_needs():
+    """It reads the tokens of Pinterest and of the CRM, and neither a lead's keys nor the failed leads."""
+    assert {
+        (action, resource)
+        for role, statement in statements()
+        if role == "ConversionsRole" and "sqs" not in str(statement["Action"]) and statement["Resource"] != "*"
+        for action in listed(statement["Action"])
+        for resource in mentions(statement["Resource"])
+    } == {
+        ("secretsmanager:GetSecretValue", "PinterestAppSecret"),
+        ("secretsmanager:GetSecretValue", "ContactsSecret"),
+        *((f"dynamodb:{it}Item", "LedgerTable") for it in ("Get", "BatchGet", "Put", "Update")),
+        ("logs:CreateLogStream", "ConversionsLogGroup"),
+        ("logs:PutLogEvents", "ConversionsLogGroup"),
+    }
 
 
 @pytest.mark.parametrize(("role", "statement"), statements())
@@ -127,9 +202,10 @@ def test_permissions_name_their_resources(role, statement):
         assert all(action.startswith("xray:") for action in actions), role
 
 
-def test_nobody_but_sqs_touches_the_dead_letter_queue():
+def test_nobody_but_sqs_touches_a_dead_letter_queue():
     """A message put there by us could not be redriven from the console."""
-    assert not [role for role, statement in statements() if "DeadLetterQueue" in mentions(statement["Resource"])]
+    dead = {name for name, _ in DEAD_LETTERED.values()}
+    assert not [role for role, statement in statements() if dead & mentions(statement["Resource"])]
     assert not properties("AWS::SQS::QueuePolicy")
 
 
@@ -153,7 +229,7 @@ def test_every_function_is_traced_and_has_a_role_and_a_log_of_its_own(name):
     assert users == [name]
 
 
-@pytest.mark.parametrize("name", [*SNAPSHOTS, "ReconcileFunction"])
+@pytest.mark.parametrize("name", [*SNAPSHOTS, "ReconcileFunction", "ConversionsFunction"])
 def test_a_changed_parameter_publishes_a_new_version(name):
     """The alias would otherwise go on with the old value."""
     settings = template()["Globals"]["Function"]["Environment"]["Variables"]
@@ -168,7 +244,7 @@ def test_the_description_of_a_version_fits():
     parameters = template()["Parameters"]
     urls = sum(found.get("MaxLength", 0) for found in parameters.values())
     key = max(map(len, parameters["CustomFieldValueKey"]["AllowedValues"]))
-    assert urls + len("WARNING") + 11 * 6 + len("20.0") + key + 6 <= 256  # the reconcile function's has "30" there
+    assert urls + len("WARNING") + 11 * 6 + len("20.0") + key + 6 <= 256  # reconcile's has "30" there
 
 
 def test_the_api_calls_the_alias_and_nothing_else_may_call_it():

@@ -13,6 +13,7 @@ import pytest
 
 from leads.adapters.telemetry import ALARMED, ALL, BY_ENDING, NAMESPACE, Telemetry
 from leads.core import endings
+from leads.core.conversion import EventOutcome
 from leads.core.outcome import Outcome
 from leads.core.reconcile_report import row_of
 from leads.core.reconciling import COMPLETE, Scope, ScopeProgress
@@ -44,6 +45,8 @@ AWS_METRICS = {
 STATUSES = ("delivered", "duplicate", "ignored", "parked", "held", "requeued", "undeliverable", "refused")
 REASONS = ("cannot_decrypt", "rate_limited", "contacts_api_5xx", "contacts_api_unauthorized", "graph_token_refused")
 FORBIDDEN = "contacts_api_unauthorized_scope"
+EVENT_STATUSES = ("sent", "duplicate", "ignored", "held", "failed")
+EVENT_REASONS = (("ignored", "no_identifier"), ("ignored", "too_old"), ("held", "conversion_token_refused"))
 # Words of the query language; what stands after `as` is the query's own.
 WORDS = {
     *("fields", "filter", "stats", "sort", "limit", "by", "as", "asc", "desc", "in", "like", "and", "or"),
@@ -99,8 +102,18 @@ def written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         telemetry.reconciled([row_of(scope, ScopeProgress(run="r", scope=scope, status=COMPLETE))])
         for metric in sorted(ALARMED):
             telemetry.problem("failed", source, metric, fault="f", status=503, reason="r", detail="d", about="a")
+        telemetry.events(_events())
         telemetry.notice("request answered", source=source, status=404, reason="wrong_address", detail="d")
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def _events() -> Iterator[EventOutcome]:
+    for status, reason in [*((status, "") for status in EVENT_STATUSES), *EVENT_REASONS]:
+        yield EventOutcome(
+            status=status, reason=reason, message_id="m", account="1", event="lead", event_id="2", lead_key="3",
+            outcome="won", detail="d", warnings=("em: unhashed",), is_test=True, attempt=1, wait=0, retry_after=1.0,
+            age=5, trace_id="t",
+        )  # fmt: skip
 
 
 def _with(outcome: Outcome, **changes: Any) -> Outcome:
@@ -156,6 +169,20 @@ def test_the_dashboard_shows_all_leads_that_are_parked() -> None:
     }
 
 
+def test_the_dashboard_shows_what_came_of_events_and_which_wait() -> None:
+    """Not those sent before and those that only wait, which have their queue."""
+    shown = {name for namespace, name, *_ in metrics() if namespace == NAMESPACE and name.startswith("Conversion")}
+    assert shown == {f"Conversions{what}" for what in ("Sent", "Failed", "Ignored", "TooOld", "WithoutIdentifier")}
+    [waiting] = [widget for widget in body()["widgets"] if widget["properties"]["title"] == "Events that wait"]
+    assert {
+        (line[1].removeprefix("ApproximateNumberOfMessages"), line[3]) for line in waiting["properties"]["metrics"]
+    } == {
+        ("Visible", "${ConversionsQueue.QueueName}"),
+        ("NotVisible", "${ConversionsQueue.QueueName}"),
+        ("Visible", "${ConversionsDeadLetterQueue.QueueName}"),
+    }
+
+
 def test_the_dashboard_shows_what_the_api_turns_away() -> None:
     """No function hears of it."""
     assert {"4xx", "5xx"} <= {name for namespace, name, *_ in metrics() if namespace == "AWS/ApiGateway"}
@@ -201,7 +228,8 @@ def test_gigabyte_seconds_are_counted_with_the_memory_of_the_functions() -> None
     # A sum has a value only where all its parts have, and reconcile runs once a day.
     counted = {name: int(memory) for name, memory in re.findall(r"FILL\((\w+), 0\) \* (\d+)", sums)}
     assert counted == {
-        name: functions[f"{name.title()}Function"]["MemorySize"] for name in ("webhook", "retry", "reconcile")
+        name: functions[f"{name.title()}Function"]["MemorySize"]
+        for name in ("webhook", "retry", "reconcile", "conversions")
     }
 
 
@@ -232,7 +260,7 @@ def test_a_saved_query_asks_for_fields_that_the_log_lines_have(
         fields = set(json.loads(stage["AccessLogSettings"]["Format"]))
     else:
         fields = {key for line in written(capsys, monkeypatch) for key in line if "_aws" not in line}
-    assert asked - {"@timestamp"} <= fields
+    assert asked - {"@timestamp", "@message"} <= fields
     assert asked
 
 
@@ -252,6 +280,16 @@ def test_every_line_of_a_lead_says_all_that_a_query_may_need(
             assert {"source", "lead_id", "route", "contact_id", "attempt", "reason", "duration", "status"} <= set(line)
             assert line["trace_id"] == "t"
             assert line["xray_trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
+
+
+def test_every_line_of_an_event_says_all_that_a_query_may_need(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lead's key among it, so that the story of a lead has what Pinterest was told."""
+    lines = [line for line in written(capsys, monkeypatch) if str(line.get("message")).startswith("event ")]
+    assert {line["message"] for line in lines} == {f"event {status}" for status in EVENT_STATUSES}
+    for line in lines:
+        assert {"account", "event", "event_id", "outcome", "status", "attempt", "lead_key"} <= set(line)
 
 
 def test_everything_that_ends_soon_has_its_metric() -> None:

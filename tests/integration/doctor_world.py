@@ -35,9 +35,13 @@ HOME, AWAY = "ve9EPM428h8vShlRW1KT", "Qx7LeadSourceLocat10"
 HOME_TOKEN, AWAY_TOKEN = "pit-secret-of-home", "pit-secret-of-away"
 ACCOUNT, FORM, PAGE = "111764359001", "65300871001", "102290129340398"
 PINTEREST_TOKEN, PAGE_TOKEN, APP_SECRET = "pina_secret", "EAAsecret", "facebook-app-secret"
+CONVERSION_TOKEN = "pinc_secret"
 VERIFY_TOKEN, WORKFLOW_SECRET = "facebook-verify-secret", "workflow-secret"
 # What no command may ever print.
-UNSPEAKABLE = (TOKEN, HOME_TOKEN, AWAY_TOKEN, PINTEREST_TOKEN, PAGE_TOKEN, APP_SECRET, VERIFY_TOKEN, WORKFLOW_SECRET)
+UNSPEAKABLE = (
+    *(TOKEN, HOME_TOKEN, AWAY_TOKEN, PINTEREST_TOKEN, CONVERSION_TOKEN, PAGE_TOKEN, APP_SECRET),
+    *(VERIFY_TOKEN, WORKFLOW_SECRET),
+)
 
 ROUTES = f"""
 [[routes]]
@@ -53,7 +57,8 @@ location = "{HOME}"
 "contact.budget" = "What is your budget?"
 """
 _SECRETS = ("WebhookToken", "Contacts", "PinterestKeys", "PinterestApp", "Facebook", "LeadConnector")
-_FUNCTIONS = ("Webhook", "Retry", "Rotation", "Reconcile")
+_FUNCTIONS = ("Webhook", "Retry", "Rotation", "Reconcile", "Conversions")
+_TAKE_ROUTES = [("conversions", verb) for verb in ("send", "status", "redrive")]
 _SAFE = {"MessageRetentionPeriod": "1209600", "SqsManagedSseEnabled": "true"}
 
 
@@ -71,18 +76,19 @@ class World:
     def client(self, service: str) -> Any:
         return self.place.client(service)
 
-    def run(self, *arguments: str, code: int = 0) -> Result:
-        """A command, which must end with that exit code and print no secret."""
-        named = ("--routes", str(self.routes)) if arguments[0] in ("init", "doctor") else ()
-        result = CliRunner().invoke(app, [*arguments, *named], obj=self.place)
+    def run(self, *arguments: str, code: int = 0, given: str | bytes | None = None) -> Result:
+        """A command, which must end with that exit code and print no secret. given: what stands on stdin."""
+        takes_routes = arguments[0] in ("init", "doctor") or arguments[:2] in _TAKE_ROUTES
+        named = ("--routes", str(self.routes)) if takes_routes else ()
+        result = CliRunner().invoke(app, [*arguments, *named], obj=self.place, input=given)
         ended = getattr(result.exception, "exit_code", result.exit_code)
         said = result.output + str(result.exception)
         assert ended == code, (said, result.exc_info)
         assert not [secret for secret in UNSPEAKABLE if secret in said], said
         return result
 
-    def json(self, *arguments: str, code: int = 0) -> Any:
-        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+    def json(self, *arguments: str, code: int = 0, given: str | bytes | None = None) -> Any:
+        return json.loads(self.run(*arguments, "--json", code=code, given=given).stdout)
 
     def put(self, output: str, **values: Any) -> None:
         """Put values into a secret, beside what is there."""
@@ -124,7 +130,9 @@ def world(folder: Path, *, is_local: bool = False) -> Iterator[World]:
         leave.enter_context(mock_aws())
         crm = leave.enter_context(ContactsSandbox(tokens={HOME_TOKEN: HOME, AWAY_TOKEN: AWAY}))
         form = {"account": ACCOUNT, "id": FORM, "status": "ACTIVE"}
-        pinterest = leave.enter_context(PinterestSandbox([PINTEREST_TOKEN], forms=[form]))
+        pinterest = leave.enter_context(
+            PinterestSandbox([PINTEREST_TOKEN], forms=[form], conversion_tokens=[CONVERSION_TOKEN])
+        )
         graph = leave.enter_context(GraphSandbox({PAGE: PAGE_TOKEN}, app_secret=APP_SECRET))
         routes = folder / "routes.toml"
         routes.write_text(ROUTES)
@@ -279,11 +287,15 @@ def _deployed(session: boto3.Session) -> tuple[dict[str, str], CloudFormation]:
 
 def _functions_and_queues(session: boto3.Session) -> dict[str, str]:
     sqs, functions = session.client("sqs"), session.client("lambda")
-    urls = {"DeadLetterQueueUrl": sqs.create_queue(QueueName="dead-letters", Attributes=_SAFE)["QueueUrl"]}
-    dead = sqs.get_queue_attributes(QueueUrl=urls["DeadLetterQueueUrl"], AttributeNames=["QueueArn"])["Attributes"]
-    policy = json.dumps({"deadLetterTargetArn": dead["QueueArn"], "maxReceiveCount": 12})
-    for output, attributes in (("FailedLeads", {**_SAFE, "RedrivePolicy": policy}), ("Reconcile", {})):
-        urls[f"{output}QueueUrl"] = sqs.create_queue(QueueName=output, Attributes=attributes)["QueueUrl"]
+    urls = {}
+    for output, dead in (("FailedLeads", "DeadLetter"), ("Conversions", "ConversionsDeadLetter"), ("Reconcile", "")):
+        policy = {}
+        if dead:
+            urls[f"{dead}QueueUrl"] = url = sqs.create_queue(QueueName=dead, Attributes=_SAFE)["QueueUrl"]
+            arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            target = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 12})
+            policy = {**_SAFE, "RedrivePolicy": target}
+        urls[f"{output}QueueUrl"] = sqs.create_queue(QueueName=output, Attributes=policy)["QueueUrl"]
     role = session.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
@@ -298,7 +310,8 @@ def _functions_and_queues(session: boto3.Session) -> dict[str, str]:
             Publish=True,
         )
         functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
-    for function, queue in (("Retry", "FailedLeadsQueueUrl"), ("Reconcile", "ReconcileQueueUrl")):
+    takers = (("Retry", "FailedLeads"), ("Reconcile", "Reconcile"), ("Conversions", "Conversions"))
+    for function, queue in ((function, f"{name}QueueUrl") for function, name in takers):
         arn = sqs.get_queue_attributes(QueueUrl=urls[queue], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         functions.create_event_source_mapping(
             FunctionName=function, EventSourceArn=arn, FunctionResponseTypes=["ReportBatchItemFailures"]

@@ -35,6 +35,9 @@ NEEDED = {
     "dead show": ["1"],
     "dead redrive": ["--all"],
     "pinterest unsubscribe": ["1"],
+    "conversions send": ["README.md", "--format", "jsonl"],
+    "conversions show": ["1"],
+    "conversions token": ["--account", "1"],
 }
 
 

@@ -37,6 +37,7 @@ from tests.integration.doctor_world import (
     ROUTES,
     UNSPEAKABLE,
     VERIFY_TOKEN,
+    WORKFLOW_SECRET,
     World,
     fill,
     rotate,
@@ -530,6 +531,116 @@ def test_what_is_wrong_with_leadconnector_is_found_with_its_fix(well: World, wha
     break_it(well)
     findings = [it for it in found(well, "leadconnector", code=int(state == "fault")) if it["name"] == name]
     assert [(it["state"], fix in it["fix"]) for it in findings] == [(state, True)], findings
+
+
+TELLING = f"""
+[[routes]]
+name = "Pins"
+source = "pinterest"
+location = "{HOME}"
+[routes.conversions]
+"stage:qualified" = "qualified_lead"
+"won" = {{ event = "checkout", value = "{{monetary_value}}" }}
+"opportunity_stage:Offer" = "custom"
+"""
+
+
+def _outcomes_only(stack: World, routes: str = TELLING) -> None:
+    """As `leadrelay leadconnector setup` stores it where nobody's contacts are leads."""
+    stack.routes.write_text(routes)
+    stack.store("LeadConnectorSecretArn", {"locations": [], "app_ids": [], "workflow_secret": WORKFLOW_SECRET})
+
+
+def test_outcomes_are_looked_at_without_a_source(well: World) -> None:
+    """The location's rights, and what webhooks are checked with; that is no source of leads."""
+    _outcomes_only(well)
+    report = well.json("doctor", "--only", "leadconnector")
+    states = {it["name"]: it["state"] for it in report["findings"]}
+    assert states == {f"{HOME} outcomes": "ok", "public keys": "ok", "workflow secret": "ok", "events": "skipped"}
+    sentence = report["findings"][0]["sentence"]
+    assert sentence == (
+        "Routes want opportunity_stage:Offer, stage:qualified, won. "
+        "The token has contacts.readonly, opportunities.readonly."
+    )
+    assert not leadconnector.is_set_up(Patient(well.place, well.routes))
+
+
+def test_outcomes_without_a_secret_are_a_fault(well: World) -> None:
+    """What the CRM tells is refused then."""
+    _outcomes_only(well)
+    well.forget("LeadConnectorSecretArn")
+    [finding] = found(well, "leadconnector")
+    assert (finding["name"], finding["state"]) == ("set-up", "fault")
+    assert finding["fix"].endswith("leadconnector setup")
+
+
+@pytest.mark.parametrize(
+    ("path", "routes", "scopes"),
+    [
+        ("/opportunities", TELLING, ["opportunities.readonly"]),
+        ("/opportunities", TELLING.partition('"won"')[0], []),
+        ("/contacts", TELLING, ["contacts.readonly"]),
+        ("/contacts", TELLING.replace('"stage:qualified"', '"lost"'), []),
+        (
+            f"/locations/{HOME}/customFields",
+            f'[defaults]\nstage_as = "custom_field:contact.stage"\n{TELLING}',
+            ["locations/customFields.readonly"],
+        ),
+        (f"/locations/{HOME}/customFields", TELLING, []),
+    ],
+)
+def test_rights_that_outcomes_need_are_looked_at(well: World, path: str, routes: str, scopes: list[str]) -> None:
+    """Those of opportunities, of contacts, and of the custom field that keeps the stage; no others."""
+    _outcomes_only(well, routes)
+    well.crm.add_fault(match={"path": path}, status=401, body=NO_SCOPE)
+    findings = found(well, "leadconnector", code=0)
+    assert [(it["name"], it["state"]) for it in findings] == [(f"{HOME} outcomes", "warning")] * len(scopes)
+    assert all(f"add {scope}." in it["fix"] for it, scope in zip(findings, scopes, strict=True))
+
+
+def test_what_is_lost_without_a_right_is_what_the_routes_want(well: World) -> None:
+    """Values where a route tells them, names where it names pipeline stages."""
+    _outcomes_only(well)
+    well.crm.add_fault(match={"path": "/opportunities"}, status=401, body=NO_SCOPE)
+    [finding] = found(well, "leadconnector", code=0)
+    assert "such as its value" in finding["sentence"]
+    assert "not by their names" in finding["sentence"]
+    well.routes.write_text(TELLING.partition('"won"')[0] + '"lost" = "custom"\n')
+    [finding] = found(well, "leadconnector", code=0)
+    assert finding["sentence"] == (
+        "The token lacks opportunities.readonly: what a webhook leaves out of an opportunity cannot be read."
+    )
+
+
+@pytest.mark.parametrize("locations", [{}, {HOME: {"token": "pit-unknown"}}])
+def test_a_token_that_outcomes_are_not_read_with_is_the_finding_of_the_crm(
+    well: World, locations: dict[str, Any]
+) -> None:
+    """Said once, and here what was not looked at."""
+    _outcomes_only(well)
+    well.put("ContactsSecretArn", locations=locations)
+    report = well.json("doctor", "--only", "leadconnector,crm", code=1)
+    findings = [it for it in report["findings"] if it["name"].startswith(HOME)]
+    assert [(it["system"], it["state"]) for it in findings[:1]] == [("crm", "fault")]
+    [skipped] = [it for it in findings if it["name"] == f"{HOME} outcomes"]
+    assert (skipped["state"], f"init --location {HOME}" in skipped["fix"]) == ("skipped", True)
+
+
+@pytest.mark.parametrize(
+    ("more", "is_idle"),
+    [
+        ("", True),
+        (f'[[routes]]\nname = "All"\nlocation = "{HOME}"\n', True),
+        (f'[[routes]]\nname = "On"\nsource = "leadconnector"\naccount = "{HOME}"\nlocation = "{AWAY}"\n', False),
+    ],
+)
+def test_a_location_that_is_a_source_only_for_its_outcomes_is_found(well: World, more: str, is_idle: bool) -> None:
+    """Its contacts would wait, or be ignored; where a route takes them elsewhere it is a source as well."""
+    _outcomes_only(well, TELLING + more)
+    well.put("LeadConnectorSecretArn", locations=[HOME])
+    findings = found(well, "leadconnector", code=0)
+    assert [it["name"] for it in findings] == [f"{HOME} route"] * is_idle
+    assert all("Take it out of locations" in it["fix"] for it in findings)
 
 
 def test_without_any_source_there_is_a_fault_and_each_says_how_to_set_it_up(well: World) -> None:

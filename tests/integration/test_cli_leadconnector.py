@@ -13,16 +13,37 @@ from typer.testing import CliRunner, Result
 from infra.cli.app import app
 from infra.cli.commands import leadconnector as command
 from infra.cli.faults import CommandFailed
+from infra.cli.leadconnector import outcomes
 from infra.cli.leadconnector import setup as verbs
 from infra.cli.pinterest.route_proposal import NO_LOCATION
 from leads.core.routes import parse_routes
 from leads.sources.leadconnector_events import KINDS, WORKFLOW
 from leads.sources.leadconnector_signature import WORKFLOW_SECRET
-from tests.integration.doctor_world import AWAY, AWAY_TOKEN, HOME, HOME_TOKEN, TOKEN, World, fill, world
+from tests.integration.doctor_world import (
+    AWAY,
+    AWAY_TOKEN,
+    HOME,
+    HOME_TOKEN,
+    ROUTES,
+    TOKEN,
+    World,
+    fill,
+    world,
+)
 
 pytestmark = pytest.mark.unrecorded
 
 CONTACTS, SECRET = "ContactsSecretArn", "LeadConnectorSecretArn"
+TELLING = f"""
+[[routes]]
+name = "Pins"
+source = "pinterest"
+location = "{HOME}"
+[routes.conversions]
+delivered = "lead"
+"stage:qualified" = "qualified_lead"
+"won" = {{ event = "checkout", value = "{{monetary_value}}" }}
+"""
 NO_SCOPE = {"statusCode": 401, "message": "The token is not authorized for this scope.", "error": "Unauthorized"}
 
 
@@ -39,13 +60,15 @@ def stack(deployed: World) -> World:
     deployed.crm.reset()
     deployed.crm.clear_faults()
     deployed.forget(SECRET)
+    deployed.routes.write_text(ROUTES)
     deployed.store(CONTACTS, {"locations": {HOME: {"token": HOME_TOKEN}}})
     return deployed
 
 
 def run(stack: World, *arguments: str, code: int = 0, answers: str = "") -> Result:
     """The command; the address it prints has the webhook's token in it, but no other secret is ever printed."""
-    result = CliRunner().invoke(app, ["leadconnector", "setup", *arguments], obj=stack.place, input=answers)
+    words = ["leadconnector", "setup", *arguments, "--routes", str(stack.routes)]
+    result = CliRunner().invoke(app, words, obj=stack.place, input=answers)
     ended = getattr(result.exception, "exit_code", result.exit_code)
     assert ended == code, (result.output, result.exc_info)
     said = result.output + str(result.exception)
@@ -131,6 +154,101 @@ def test_the_instructions_are_complete(stack: World) -> None:
     assert (route.source, route.account, route.location) == ("leadconnector", AWAY, HOME)
 
 
+def test_outcomes_take_no_source_location(stack: World) -> None:
+    """The routes name their location; the secret lists none, as what stands there would be leads."""
+    stack.routes.write_text(TELLING)
+    found = told(stack, "--app-id", "app-1")
+    secret = stack.place.secret(SECRET)
+    assert (secret["locations"], secret["app_ids"], len(secret["workflow_secret"]) >= 32) == ([], ["app-1"], True)
+    assert found["stored"] == {"LeadConnectorSecret": ["locations", "app_ids", "workflow_secret"]}
+    assert (found["remarks"], found["events"], found["workflow_urls"], found["routes"]) == ([], {}, [], "")
+    url = stack.place.webhook_url("leadconnector")
+    [place] = found["outcomes"]
+    assert (place["location"], place["outcomes"], place["is_source"]) == (HOME, ["stage:qualified", "won"], False)
+    assert (place["webhook_url"], place["workflow_url"]) == (url, f"{url}?location={HOME}")
+    assert place["events"] == [*outcomes.OF_CONTACTS, *outcomes.OF_OPPORTUNITIES]
+    assert place["workflow_header"] == {
+        "name": "X-LeadRelay-Secret",
+        "secret": stack.place.output(SECRET),
+        "key": "workflow_secret",
+    }
+    assert [*place["custom_data"]] == ["outcome", "monetary_value", "currency"]
+    assert told(stack)["stored"] == {}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "names"),
+    [
+        ("tag:vip", outcomes.OF_CONTACTS),
+        ("lost", outcomes.OF_OPPORTUNITIES),
+        ("opportunity_stage:Offer", outcomes.OF_OPPORTUNITIES),
+    ],
+)
+def test_only_events_that_tell_of_the_outcomes_are_named(stack: World, outcome: str, names: tuple[str, ...]) -> None:
+    """Each of them is one that is taken."""
+    stack.routes.write_text(f'{TELLING.partition("delivered")[0]}"{outcome}" = "custom"\n')
+    [place] = told(stack)["outcomes"]
+    assert place["events"] == [*names]
+    assert {KINDS[name].name for name in names} in ({"contact"}, {"opportunity"})
+
+
+def test_what_a_person_sees_of_outcomes(stack: World) -> None:
+    """And nothing of sources, where there is none."""
+    stack.routes.write_text(TELLING)
+    said = run(stack).output
+    url = stack.place.webhook_url("leadconnector")
+    assert f"Outcomes that routes want of location {HOME}:\n  stage:qualified, won\n" in said
+    assert f"\n  {url}\n" in said
+    assert f"\n  {url}?location={HOME}\n" in said
+    assert "OpportunityStatusUpdate" in said
+    assert "Its contacts would be leads" in said
+    assert "while it lists none, every app's events count" in said
+    assert "X-LeadRelay-Secret: <" in said
+    assert "outcome: one of the outcomes above, or several by commas" in said
+    assert "source location" not in said
+    assert "In routes.toml" not in said
+    said = run(stack, "--app-id", "app-1", "--show-secret").output
+    assert f"X-LeadRelay-Secret: {stack.place.secret(SECRET)['workflow_secret']}" in said
+    assert "it lists app-1" in said
+
+
+def test_sources_and_outcomes_are_set_up_side_by_side(stack: World) -> None:
+    """Each with its own instructions."""
+    stack.routes.write_text(TELLING)
+    found = told(stack, "--location", f"{AWAY}={AWAY_TOKEN}")
+    assert stack.place.secret(SECRET)["locations"] == [AWAY]
+    assert found["workflow_urls"] == [f"{found['webhook_url']}?location={AWAY}"]
+    assert [place["location"] for place in found["outcomes"]] == [HOME]
+    assert found["remarks"] == []
+    said = run(stack).output
+    assert "A marketplace app in the source location" in said
+    assert "A marketplace app in that location" in said
+
+
+def test_a_location_that_is_made_a_source_for_its_outcomes_is_remarked(stack: World) -> None:
+    """As no route takes its contacts; with one that does it is a source and more."""
+    stack.routes.write_text(TELLING)
+    found = told(stack, "--location", HOME)
+    [remark] = [remark for remark in found["remarks"] if "no route takes its contacts" in remark]
+    assert "take it out of `locations`" in remark
+    assert found["outcomes"][0]["is_source"]
+    both = TELLING + f'[[routes]]\nname = "On"\nsource = "leadconnector"\naccount = "{HOME}"\nlocation = "{AWAY}"\n'
+    stack.routes.write_text(both)
+    found = told(stack)
+    assert found["remarks"] == []
+    assert not [line for line in found["outcomes"][0]["advice"] if "would be leads" in line]
+
+
+def test_sources_do_not_wait_for_routes_that_can_be_read(stack: World) -> None:
+    """Without any source it is what is wrong."""
+    stack.routes.write_text("[[routes]]\n")
+    assert "routes.toml" in fails(stack, code=2)
+    assert stack.place.secret(SECRET) == {}
+    found = told(stack, "--location", f"{AWAY}={AWAY_TOKEN}")
+    assert found["outcomes"] == []
+    assert [remark for remark in found["remarks"] if remark.startswith("Outcomes were not looked for")]
+
+
 @pytest.mark.parametrize("others", [{}, {HOME: {"token": "a"}, "AnotherLocation": {"token": "b"}}])
 def test_where_a_route_leads_is_left_open_unless_it_is_clear(stack: World, others: dict[str, Any]) -> None:
     """One location beside the source is clear; none or two are not."""
@@ -208,7 +326,11 @@ def test_what_is_no_location_is_refused(stack: World, given: str) -> None:
 
 def test_without_any_location_it_says_what_to_give(stack: World) -> None:
     """Exit code 2 is for whoever called it in the wrong way."""
-    assert "--location" in fails(stack, code=2)
+    said = fails(stack, code=2)
+    assert "--location" in said
+    assert "[routes.conversions]" in said
+    stack.routes.write_text(TELLING.partition('"stage')[0])
+    assert "no route wants outcomes" in fails(stack, code=2)
 
 
 def test_somebody_at_the_terminal_is_asked_until_the_token_works(stack: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +349,21 @@ def test_somebody_at_the_terminal_is_asked_until_the_token_works(stack: World, m
     assert wishes.locations == {AWAY: AWAY_TOKEN}
     assert [question.split(" ")[0] for question in asked] == ["Source", "Source", "Token", "Token"]
     assert TOKEN not in "".join(asked)
+
+
+def test_somebody_at_the_terminal_may_give_no_source_where_outcomes_are_wanted(
+    stack: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question says so."""
+    asked: list[str] = []
+
+    def answer(_: Any, question: str, default: str = "") -> str:
+        asked.append(question)
+        return ""
+
+    monkeypatch.setattr("infra.cli.commands.init.Terminal.text", answer)
+    assert command._asked(stack.place, verbs.Wishes(), may_be_none=True) == []
+    assert asked == ["Source location id (empty: none, outcomes need none)"]
 
 
 def test_examples_are_in_the_help(stack: World) -> None:

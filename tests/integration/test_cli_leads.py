@@ -17,6 +17,9 @@ from infra.cli.story.follow import outcome
 from infra.cli.story.ledger import LedgerLead
 from infra.local.graph_sandbox import GraphSandbox
 from infra.local.sandbox import signing
+from leads.adapters.conversion_ledger import ConversionLedger
+from leads.core.conversion import Event, event_id_of
+from leads.core.event_claim import EventClaim
 from leads.core.ledger import Claim
 from tests import leads_made
 from tests.fakes import LOCATION
@@ -65,6 +68,39 @@ class TestShow:
         shown = stack.run("leads", "show", told["key"]).stdout
         assert "note: " in shown
         assert "Ada" not in shown
+
+    def test_what_pinterest_was_told_of_a_lead_is_shown(self, stack: World, tmp_path: Path) -> None:
+        """Each outcome that the routes name, with its state; found without a search."""
+        stack.run("leads", "send", written(tmp_path, leads_made.lead(lead_id="83", answers=PERSON)))
+        key = stack.json("leads", "show", "83")[0]["key"]
+        ledger = ConversionLedger(stack.aws.dynamodb, stack.aws.table, now=time.time)
+        for outcome_, event in (("delivered", "lead"), ("stage:qualified", "qualified_lead")):
+            told = Event(
+                account=leads_made.ACCOUNT,
+                name=event,
+                event_id=event_id_of(leads_made.ACCOUNT, key, outcome_),
+                at=int(time.time()),
+                action_source="offline",
+                user_data={},
+                lead_key=key,
+                outcome=outcome_,
+            )
+            if outcome_ == "delivered":
+                claim = ledger.claim(told, until=time.time() + 60, message_id="m")
+                assert isinstance(claim, EventClaim)
+                ledger.sent(claim)
+            else:
+                ledger.ignore(told, reason="no_identifier")
+        routes = tmp_path / "routes.toml"
+        conversions = '[routes.conversions]\n"stage:qualified" = "qualified_lead"\n'
+        routes.write_text(f'[[routes]]\nname = "All"\nlocation = "{LOCATION}"\n{conversions}')
+        [shown] = stack.json("leads", "show", "83", "--routes", str(routes))
+        assert [(it["outcome"], it["state"]) for it in shown["conversions"]] == [
+            ("delivered", "sent"),
+            ("stage:qualified", "ignored"),
+        ]
+        said = stack.run("leads", "show", "83", "--routes", str(routes)).stdout
+        assert "stage:qualified → qualified_lead: ignored (no_identifier)" in said
 
     def test_the_link_on_aws_leads_into_the_app(self, on_aws: World, tmp_path: Path) -> None:
         """By location and contact."""

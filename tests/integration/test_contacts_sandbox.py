@@ -640,6 +640,19 @@ class TestSearch:
         assert call("GET", path, token=FOREIGN_TOKEN).status == 403
         assert call("GET", path + "&country=US").status == 400
 
+    def test_pipelines_of_a_location(self, call: Client) -> None:
+        """With their stages; the location is spelt locationId here."""
+        answer = call("GET", f"/opportunities/pipelines?locationId={HERE}")
+        [pipeline] = answer.json()["pipelines"]
+        assert (pipeline["locationId"], [stage["name"] for stage in pipeline["stages"]]) == (
+            HERE,
+            ["New", "Booked", "Closed"],
+        )
+        for wrong in ("", f"?location_id={HERE}", f"?locationId={HERE}&page=1"):
+            assert call("GET", "/opportunities/pipelines" + wrong).status == 422
+        path = f"/opportunities/pipelines?locationId={HERE}"
+        assert call("GET", path, token=FOREIGN_TOKEN).status == 403
+
 
 class TestRateLimit:
     def test_headers_on_every_answer(self, call: Client) -> None:

@@ -15,6 +15,7 @@ from leads.crm.client import Client
 from leads.crm.contacts import Contacts
 from leads.crm.custom_fields import CustomFields
 from leads.crm.notes import Notes
+from leads.crm.pipelines import Pipelines
 from leads.crm.tags import Tags
 from leads.crm.tasks import Tasks
 from tests.fakes import FakeSecret
@@ -44,6 +45,7 @@ class Crm:
         client = Client(http, secret, sandbox.url, now=time.time)
         self.contacts, self.tags, self.notes, self.tasks = Contacts(client), Tags(client), Notes(client), Tasks(client)
         self.fields = CustomFields(client, now=time.time)
+        self.pipelines = Pipelines(client, now=time.time)
 
     @property
     def deadline(self) -> float:
@@ -189,3 +191,10 @@ def test_the_location_s_custom_fields_are_listed(crm: Crm) -> None:
     assert definitions[BUDGET].field_key == "contact.budget"
     assert definitions[ROOMS].data_type == "MULTIPLE_OPTIONS"
     assert definitions[ROOMS].options == ("two", "three")
+
+
+def test_the_stages_of_the_location_s_pipelines_have_names(crm: Crm) -> None:
+    """Those that its opportunities are in."""
+    deal = crm.sandbox.staff.add_opportunity(crm.contact_id(), name="Kitchen")
+    names = crm.pipelines.stage_names(LOCATION, deadline=crm.deadline)
+    assert (names[deal["pipelineStageId"]], len(names)) == ("New", 3)

@@ -20,9 +20,10 @@ from typer.testing import CliRunner
 import retry
 import webhook
 from infra.bench.container import record_of
+from infra.cli import routes_file
 from infra.cli.app import app
 from infra.cli.dead import dead_letters
-from infra.cli.erase import asked, erased_list, erasure, lead_opening
+from infra.cli.erase import asked, erased_list, erasure
 from infra.cli.erase import contacts as erasure_contacts
 from infra.cli.erase import traces as erasure_traces
 from infra.cli.faults import CommandFailed
@@ -34,11 +35,17 @@ from infra.local.graph_sandbox import GraphSandbox
 from infra.local.sandbox import signing
 from infra.local.sandbox.events import event
 from leads import wiring
+from leads.adapters.conversion_ledger import ConversionLedger
 from leads.adapters.environment import Settings
 from leads.adapters.erasure_list import ErasureList
+from leads.adapters.match_ledger import MatchLedger
 from leads.adapters.telemetry import Telemetry
+from leads.core.conversion import Event
+from leads.core.conversion_message import change_message, event_message
 from leads.core.erasure import KEPT_SECONDS, hash_of
 from leads.core.errors import TryAgain
+from leads.core.match import CrmChange, Match
+from leads.core.user_data import hashed
 from tests import leads_made
 from tests.fakes import LOCATION, Clock
 from tests.integration.conftest import REGION, TOKEN, AwsAccount
@@ -290,6 +297,52 @@ def test_a_person_is_gone_from_everywhere_and_nobody_else_is(world: World) -> No
     assert not [word for word in WORDS if word in said.lower()]
 
 
+def test_what_is_kept_for_pinterest_is_gone_as_well(world: World) -> None:
+    """What a contact is remembered by, the lead's events, and dead letters of events; others' stay."""
+    queue = world.aws.sqs.create_queue(QueueName="conversions-dead")["QueueUrl"]
+    world.place.outputs["ConversionsDeadLetterQueueUrl"] = queue  # type: ignore[index]
+    theirs, bobs = world.pinterest(), world.pinterest(OTHER)
+    world.post("pinterest", leads_made.body(theirs, bobs))
+    delivered = world.items()
+    matches = MatchLedger(world.aws.dynamodb, world.aws.table, now=time.time)
+    events = ConversionLedger(world.aws.dynamodb, world.aws.table, now=time.time)
+    hers, his = (hashed({"email": [email]}, phone_region="US") for email in (EMAIL, OTHER))
+    letters = {}
+    for whose, lead, user_data in (("hers", theirs, hers), ("his", bobs, his)):
+        key = f"pinterest#{leads_made.ACCOUNT}#{lead['lead_id']}"
+        contact = delivered[key]["contact_id"]["S"]
+        known = {"lead_key": key, "account": leads_made.ACCOUNT, "user_data": user_data}
+        matches.remember(
+            Match(location_id=LOCATION, contact_id=contact, route="Everybody", left_at=time.time() - 60, **known)
+        )
+        about = {"event_id": whose, "name": "lead", "at": int(time.time()) - 60, "action_source": "offline"}
+        events.ignore(Event(**known, **about, outcome="delivered"), reason="too_old")
+        letters[whose] = [
+            event_message(Event(**known, **about, outcome="won")),
+            event_message(Event(account="1", user_data={"em": [user_data["em"][0].upper()]}, **about)),
+            change_message(CrmChange(location_id=LOCATION, contact_id=contact)),
+            json.dumps({"v": 1, "emial": "x", "email": EMAIL if whose == "hers" else OTHER}),
+        ]
+    # The contact was deleted by hand before, and the person is still known by the address.
+    matches.remember(
+        Match(location_id=SECOND, contact_id="gone", lead_key="a#b#c", account="1", route="", left_at=1, user_data=hers)
+    )
+    for body in (*letters["hers"], *letters["his"]):
+        world.aws.sqs.send_message(QueueUrl=queue, MessageBody=body)
+
+    code, told, _ = world.erase("--email", EMAIL, "--yes")
+
+    assert (code, told["complete"]) == (0, True)
+    kept = [key for key in world.items() if key.startswith(("event#", "conversions#"))]
+    assert sorted(kept) == [f"conversions#{LOCATION}#{contact}", f"event#{leads_made.ACCOUNT}#his"]
+    assert sorted(message["Body"] for message in world.aws._receive(queue)) == sorted(letters["his"])
+    conversions = told["conversions"]
+    assert len(conversions["matches"]) == 2
+    assert conversions["events"] == [f"event#{leads_made.ACCOUNT}#hers"]
+    assert (conversions["dead_letters"]["looked_at"], len(conversions["dead_letters"]["theirs"])) == (8, 4)
+    assert not [word for word in (*WORDS, hers["em"][0]) if word in json.dumps(told).lower()]
+
+
 def test_what_comes_again_is_ignored_and_what_is_left_later_is_a_new_lead(world: World) -> None:
     """A resend, a lead that was parked all along, and one with the same phone; then the person comes back by will."""
     resent, held = world.pinterest(), world.pinterest()
@@ -358,7 +411,7 @@ def test_what_was_under_way_meanwhile_is_found_in_a_second_look(world: World) ->
         clock.sleep(seconds)
 
     person = erasure_contacts.person_of([f" {EMAIL.upper()} "], [], phone_region="US")
-    table = lead_opening.route_table(world.routes)
+    table = routes_file.route_table(world.routes)
     work = erasure.Erasure(world.place, person, table, now=clock, sleep=elsewhere, settle=30.0)
     work.erase(work.find())
     told = work.certificate()
@@ -387,7 +440,7 @@ def test_a_delivery_under_way_is_waited_for_however_long_it_takes(world: World) 
             world.aws.dynamodb.put_item(TableName=world.aws.table, Item=claimed | done)
 
     person = erasure_contacts.person_of([EMAIL], [], phone_region="US")
-    table = lead_opening.route_table(world.routes)
+    table = routes_file.route_table(world.routes)
     work = erasure.Erasure(world.place, person, table, now=clock, sleep=elsewhere, settle=30.0)
     work.erase(work.find())
     told = work.certificate()

@@ -6,7 +6,6 @@ import base64
 import functools
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -19,10 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
-import jsonschema
 import pytest
 import urllib3
-import yaml
 
 import rotation
 from infra.local.pinterest_sandbox import EXAMPLE_AD, PinterestSandbox
@@ -36,57 +33,23 @@ from leads.sources.own_seal import OwnSeal
 from leads.sources.pinterest import Pinterest
 from leads.sources.pinterest_oauth import PinterestOAuth
 from leads.sources.pinterest_pull import PinterestPull
+from tests.contract.pinterest_traffic import declared, schema_of_answer, specification, violations
 from tests.fakes import FakeSecret
 from tests.integration.conftest import AwsAccount
 
 ROOT = Path(__file__).resolve().parents[2]
-SPEC = ROOT.parent / "shared" / "specs" / "pinterest" / "openapi.yaml"
 TOKEN = "pina_test"
 ACCOUNT, AD, FORM = EXAMPLE_AD["account"], EXAMPLE_AD["id"], EXAMPLE_AD["lead_form_id"]
 ADA = {"FULL_NAME": "Ada Lovelace", "EMAIL": "ada@example.com", "Any, thing?": 'Yes, "all"\nof it'}
 EXPORTS = f"/ad_accounts/{ACCOUNT}/leads_export"
 
 
-@functools.cache
-def specification() -> dict[str, Any]:
-    """The vendor's OpenAPI file as JSON Schema knows it; empty where it is not beside this checkout."""
-    return _as_json_schema(yaml.load(SPEC.read_text(), Loader=yaml.CSafeLoader)) if SPEC.exists() else {}
-
-
-def _as_json_schema(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_as_json_schema(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    schema = {name: _as_json_schema(value) for name, value in node.items()}
-    if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
-        schema["type"] = [schema["type"], "null"]
-    return schema
-
-
-def declared(method: str, path: str) -> dict[str, Any] | None:
-    """The operation at a path below /v5; None when the vendor has none there."""
-    for template, operations in specification().get("paths", {}).items():
-        pattern = re.sub(r"{\w+}", "[^/]+", template)
-        if re.fullmatch(pattern, path) and method.lower() in operations:
-            return dict(operations[method.lower()])
-    return None
-
-
 def assert_declared(method: str, path: str, answer: urllib3.BaseHTTPResponse) -> None:
     """An answer is one that the operation's declaration allows; one from no operation, an error as all are."""
     if not specification():
         return
-    operation = declared(method, path)
-    answers = operation["responses"] if operation else {"default": {}}
-    body = answers.get(str(answer.status), answers.get("default"))
-    assert body is not None, f"{method} {path} declares no {answer.status}"
-    if "content" in body or operation is None:
-        schema = body["content"]["application/json"]["schema"] if operation else {"$ref": "#/components/schemas/Error"}
-        rooted = {**schema, "components": specification()["components"]}
-        jsonschema.Draft202012Validator(rooted).validate(answer.json())
-    else:
-        assert answer.data == b""
+    schema = schema_of_answer(declared(method, path), answer.status)
+    assert answer.data == b"" if schema is None else not list(violations(schema, answer.json()))
 
 
 class Client:

@@ -17,8 +17,9 @@ from infra.local.sandbox.web import Answer, Call, LoopbackServer
 from leads.core.lead import Lead
 from leads.core.request import Request
 from leads.sources.pinterest import Pinterest
+from tests.contract.pinterest_traffic import SPEC, specification
 from tests.fakes import FakeSecret
-from tests.integration.test_pinterest_sandbox import SPEC, Client, specification
+from tests.integration.test_pinterest_sandbox import Client
 
 TOKEN = "pina_test"
 ACCOUNT, AD, FORM = EXAMPLE_AD["account"], EXAMPLE_AD["id"], EXAMPLE_AD["lead_form_id"]

@@ -12,13 +12,17 @@ from infra.cli.faults import CommandFailed
 from infra.cli.vendors.web import call
 
 AWS = Words("aws")
-FUNCTIONS = ("WebhookFunctionName", "RetryFunctionName", "RotationFunctionName", "ReconcileFunctionName")
+FUNCTIONS = (
+    *("WebhookFunctionName", "RetryFunctionName", "RotationFunctionName", "ReconcileFunctionName"),
+    "ConversionsFunctionName",
+)
 SECRETS = (
     *("WebhookTokenSecretArn", "ContactsSecretArn", "PinterestKeysSecretArn", "PinterestAppSecretArn"),
     *("FacebookSecretArn", "LeadConnectorSecretArn"),
 )
 OUTPUTS = (
     *("WebhookBaseUrl", "FailedLeadsQueueUrl", "DeadLetterQueueUrl", "ReconcileQueueUrl", "LedgerTableName"),
+    *("ConversionsQueueUrl", "ConversionsDeadLetterQueueUrl"),
     *(*FUNCTIONS, *SECRETS),
 )
 ALIAS = "live"

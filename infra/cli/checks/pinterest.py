@@ -8,8 +8,10 @@ from typing import Any
 
 from infra.cli.checks.finding import Check, Finding, Words, count
 from infra.cli.checks.patient import Patient
+from infra.cli.checks.pinterest_conversions import conversions
 from infra.cli.checks.pinterest_subscriptions import subscriptions
 from infra.cli.checks.routes import unrouted
+from infra.cli.conversions.accounts import HeldSecret
 from infra.cli.faults import CommandFailed
 from infra.cli.pinterest.keys import entry_id, is_live
 from infra.cli.vendors.pinterest_api import PinterestApi, is_app
@@ -33,7 +35,7 @@ def is_set_up(patient: Patient) -> bool:
 
 
 def checks(patient: Patient) -> list[Check]:
-    return [PINTEREST.check("set-up", _set_up, patient)]
+    return [PINTEREST.check("set-up", _set_up, patient), PINTEREST.check("conversions", conversions, patient)]
 
 
 def entries(patient: Patient) -> list[dict[str, Any]]:
@@ -60,7 +62,6 @@ def _set_up(patient: Patient) -> Iterator[Finding | Check]:
     else:
         sentence = "There is no access token: subscriptions cannot be looked at, and what never arrives is not fetched."
         yield PINTEREST.warning("access token", sentence, patient.command("init"))
-    yield _conversion_tokens(patient)
 
 
 def _app(patient: Patient, app_id: str, app_secret: str) -> Iterator[Finding]:
@@ -103,7 +104,7 @@ def _opens(secret: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     key = _bytes(entry.get("cryptographic_key"))
     account, form = str(entry.get("ad_account_id") or ""), str(entry.get("lead_form_id") or "0")
     answers = {"EMAIL": f"{secrets.token_hex(8)}@example.com"}
-    source = Pinterest(_Held(dict(secret)))
+    source = Pinterest(HeldSecret(dict(secret)))
     try:
         lead = source.open(
             source.wrap(build_lead(answers, key=key, account=account, form=form, test=True), received_at=""),
@@ -112,18 +113,6 @@ def _opens(secret: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     except LeadError:
         return False
     return lead.answers == answers and lead.account == account
-
-
-class _Held:
-    """A secret that was read already."""
-
-    def __init__(self, value: dict[str, Any]) -> None:
-        self._value = value
-
-    def current(self) -> dict[str, Any]:
-        return self._value
-
-    reread = current
 
 
 def _access(patient: Patient, api: PinterestApi) -> Iterator[Finding | Check]:
@@ -209,12 +198,6 @@ def _forms(patient: Patient, api: PinterestApi, account: str) -> Iterator[Findin
         # An account outside the beta is told so when it makes a form, not when it lists none.
         sentence = f"None of {len(forms)} lead forms is active, or the account is not in the Lead Ads beta."
         yield PINTEREST.skipped(name, sentence)
-
-
-def _conversion_tokens(patient: Patient) -> Finding:
-    found = patient.secret(APP).get("conversion_tokens")
-    count = len(found) if isinstance(found, dict) else 0
-    return PINTEREST.skipped("conversion tokens", f"{count} stored; nothing uses them yet.")
 
 
 def _name(entry: Mapping[str, Any]) -> str:

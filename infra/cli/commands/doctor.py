@@ -1,21 +1,19 @@
 """`leadrelay doctor`: looks at everything a lead passes, and says what is wrong and what to type."""
 
-import os
 import time
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from infra.cli import ROOT
 from infra.cli.checks.finding import SYSTEMS, Finding, State
 from infra.cli.faults import CommandFailed
 from infra.cli.output import Json, errors, show
-from infra.cli.place import Options, Place, place_of
+from infra.cli.place import place_of
+from infra.cli.routes_file import routes_file, state_dir_of
 
 _MARKS = {
     State.OK: ("✓", "green"),
@@ -49,9 +47,9 @@ def doctor(
     from infra.cli.checks.patient import Patient
 
     systems = _systems(only)
-    state_dir = ctx.find_root().obj.state_dir if isinstance(ctx.find_root().obj, Options) else ".local"
+    state_dir = state_dir_of(ctx)
     place = place_of(ctx)
-    patient = Patient(place, _routes_file(place, routes, state_dir))
+    patient = Patient(place, routes_file(place, routes, state_dir))
     began = time.monotonic()
     with errors().status(f"Looking at {place.name} …"):
         findings = examine(checks(patient, systems))
@@ -99,11 +97,3 @@ def _systems(only: str) -> tuple[str, ...]:
     if unknown := [name for name in names if name not in SYSTEMS]:
         raise CommandFailed(f"There is no system {unknown[0]!r}: --only takes {', '.join(SYSTEMS)}.", exit_code=2)
     return names
-
-
-def _routes_file(place: Place, given: str, state_dir: str) -> Path:
-    """The file named, else the one a local stack was built with, else the one that `make deploy` takes."""
-    if given:
-        return Path(os.path.expanduser(given))
-    built = ROOT / state_dir / "build" / "WebhookFunction" / "routes.toml"
-    return built if place.is_local and built.exists() else ROOT / "functions" / "routes.toml"

@@ -73,7 +73,7 @@ def erase(
     from infra.cli.erase.asked import asked
     from infra.cli.erase.contacts import person_of
     from infra.cli.erase.erasure import Erasure
-    from infra.cli.erase.lead_opening import ROUTES_FILE, route_table
+    from infra.cli.routes_file import ROUTES_FILE, route_table
 
     place, table = place_of(ctx), route_table(routes or ROUTES_FILE)
     if output:
@@ -85,7 +85,9 @@ def erase(
         found = work.find()
     if dry_run:
         show({"dry_run": True} | found.as_json(), lambda console: _render_found(console, place, found, person), as_json)
-        raise typer.Exit(int(bool(found.faults or found.letters.unclear or found.letters.hidden)))
+        raise typer.Exit(
+            int(bool(found.faults or found.letters.unclear or found.letters.hidden or found.conversions.hidden))
+        )
     _render_found(errors(), place, found, None if as_json else person)
     confirm(f"Erase this person from {place.name}? It cannot be undone.", yes)
     if output:
@@ -170,6 +172,7 @@ def _render_found(console: Console, place: Place, found: "Found", person: "Perso
     unclear = f", {len(letters.unclear)} of which nobody can tell whose they are" if letters.unclear else ""
     hidden = f", and about {letters.hidden} that somebody else is looking at" if letters.hidden else ""
     table.add_row("dead letters", f"{len(letters.theirs)} of {letters.looked_at}{unclear}{hidden}")
+    table.add_row("for Pinterest", _kept(found.conversions.as_json()))
     console.print(table)
     for what, why in found.faults.items():
         console.print(Text(f"{what}: {why}", "yellow"))
@@ -195,6 +198,7 @@ def _render_certificate(console: Console, told: dict[str, Any]) -> None:
     rows.add_row("ledger", _counted(len(told["ledger_items"]), "item"))
     hidden = f", about {letters['hidden']} not looked at" if letters["hidden"] else ""
     rows.add_row("dead letters", f"{len(letters['theirs'])} of {letters['looked_at']}{hidden}")
+    rows.add_row("for Pinterest", _kept(told["conversions"]))
     rows.add_row("parked", _counted(len(told["parked_leads"]), "lead") + ", ignored at the next attempt")
     rows.add_row("remembered as", "\n".join(told["remembered_as"]))
     rows.add_row("until", told["remembered_until"])
@@ -209,6 +213,13 @@ def _render_certificate(console: Console, told: dict[str, Any]) -> None:
 
 def _place_of(contact: dict[str, str]) -> str:
     return f"{contact['contact_id']} in location {contact['location_id']}"
+
+
+def _kept(conversions: dict[str, Any]) -> str:
+    """What is kept of a person for the Conversions API, counted."""
+    letters = conversions["dead_letters"]
+    items = f"{_counted(len(conversions['matches']), 'contact')}, {_counted(len(conversions['events']), 'event')}"
+    return f"{items}, {len(letters['theirs'])} of {_counted(letters['looked_at'], 'dead letter')}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,11 +12,13 @@ from rich.console import Console
 from infra.cli.faults import CommandFailed
 from infra.cli.output import Json, console, errors, progress, show
 from infra.cli.place import Place, place_of
+from infra.cli.routes_file import routes_file, state_dir_of
 from infra.cli.sending import send_lead
 from infra.cli.sending.sent_leads import SENDERS
 from infra.cli.shown import examples
 from infra.cli.story import lead_log, lead_shown, ledger
 from infra.cli.story.follow import follow, outcome
+from infra.cli.story.lead_conversions import PINTEREST, events_of, outcomes_in
 from infra.cli.story.ledger import LedgerLead
 from infra.cli.story.likely_keys import likely_keys
 from leads.sources.pinterest import TEST_LEAD_ID
@@ -37,14 +39,20 @@ def show_(
     lead_id: Annotated[str, typer.Argument(help="The lead's id, or its key: <source>#<account>#<lead id>.")],
     logs: Annotated[bool, typer.Option("--logs", help="Also what the functions have logged about it.")] = False,
     days: Annotated[float, typer.Option(min=0.01, help="How many days back the log is read.")] = 3.0,
+    routes: Annotated[
+        str, typer.Option(envvar="ROUTES", help="The routes that were deployed. [default: functions/routes.toml]")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """What became of a lead: steps, attempts, reason, contact, and where it waits.
+    """What became of a lead: steps, attempts, reason, contact, where it waits, and
+    what Pinterest was told of it.
 
     A key is found at once, and so is the id of a lead of an account that the
     secrets name; another id is searched for in the whole ledger. Pinterest's
     test leads share the id TEST_API: the last ones are shown.
     """
+    # Before the place is asked for, which takes the options' place.
+    state_dir = state_dir_of(ctx)
     place = place_of(ctx)
     found = _found(place, lead_id)
     if not found:
@@ -59,9 +67,12 @@ def show_(
             markup=False,
         )
     value: list[dict[str, Any]] = []
+    is_told = any(lead.source == PINTEREST for lead in found)
+    outcomes = outcomes_in(routes_file(place, routes, state_dir)) if is_told else []
     for lead, lines in zip(found, logged, strict=True):
         described = lead_shown.described(place, lead, held_until=lead_log.held_until(lines or []))
-        value.append(described | ({"log": lines} if logs else {}))
+        told = {"conversions": [event.as_json() for event in events_of(place, lead, outcomes)]}
+        value.append(described | told | ({"log": lines} if logs else {}))
 
     def render(console: Console) -> None:
         for described, lines in zip(value, logged, strict=True):

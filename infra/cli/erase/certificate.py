@@ -7,6 +7,7 @@ from typing import Any
 from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.erase import traces as erasure_traces
 from infra.cli.erase.contacts import FoundContact
+from infra.cli.erase.conversions import Kept
 from infra.cli.erase.letters import Sorted
 from infra.cli.place import Place
 from infra.cli.story.ledger import LedgerLead
@@ -16,9 +17,11 @@ _NOTES = (
     "what was left before this moment is ignored when it comes again, and what is left from now on is a new lead.",
     "An e-mail address or phone number that was not asked for, and that only a contact had, may be somebody else's as "
     "well: a lead that has it beside a further one of its own is not ignored, and its dead letter not deleted.",
-    "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt.",
+    "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt; so is what waits in the "
+    "conversions queue, where it is hashed.",
     "Logs and metrics hold ids only, and logs are deleted after 30 days.",
-    "Pinterest keeps leads for 30 days and Facebook for 90; what they keep is not LeadRelay's to delete.",
+    "Pinterest keeps leads for 30 days and Facebook for 90; what they keep, and what Pinterest was told of outcomes by "
+    "hashes, is not LeadRelay's to delete.",
 )
 
 
@@ -34,6 +37,7 @@ class Found:
     related: list[FoundContact] = field(default_factory=list)
     ledger: list[LedgerLead] = field(default_factory=list)
     letters: Sorted = field(default_factory=Sorted)
+    conversions: Kept = field(default_factory=Kept)
     faults: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -65,6 +69,7 @@ class Found:
             "ledger_items": [lead.key for lead in self.ledger],
             "parked_leads": [lead.key for lead in self.parked],
             "dead_letters": self.letters.as_json(),
+            "conversions": self.conversions.as_json(),
             "not_reached": [{"what": what, "why": why} for what, why in self.faults.items()],
         }
 
@@ -95,11 +100,15 @@ def certificate(
     """
     done = removal.done
     faults = {**done.faults, **dict(map(_unclear, done.letters.unclear))}
-    if done.letters.hidden:
-        faults["dead letters"] = (
-            f"About {done.letters.hidden} could not be looked at, as somebody else was looking at them: repeat the "
-            "command in a minute (after a command that was killed, in a quarter of an hour)."
-        )
+    for what, count in (
+        ("dead letters", done.letters.hidden),
+        ("dead letters of conversions", done.conversions.hidden),
+    ):
+        if count:
+            faults[what] = (
+                f"About {count} could not be looked at, as somebody else was looking at them: repeat the "
+                "command in a minute (after a command that was killed, in a quarter of an hour)."
+            )
     if not removal.is_over:
         faults["the command"] = "It was cut off before its end: repeat it, which does what is left."
     return {
@@ -116,6 +125,7 @@ def certificate(
         "ledger_seals": sum(map(erasure_traces.is_seal, removal.items)),
         "parked_leads": sorted({lead.key for lead in done.parked}),
         "dead_letters": done.letters.as_json(),
+        "conversions": done.conversions.as_json(),
         "not_erased": [{"what": what, "why": why} for what, why in faults.items()],
         "notes": [
             *_NOTES,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.cli.erase import traces as erasure_traces
 from infra.cli.erase.certificate import Found, Removal, certificate
 from infra.cli.erase.contacts import CrmContacts, FoundContact, Person, Tell
+from infra.cli.erase.conversions import Conversions, places_of
 from infra.cli.erase.lead_opening import LeadOpening
 from infra.cli.erase.letters import DeadLetters, Traces
 from infra.cli.erase.remembering import Remembering
@@ -56,6 +58,7 @@ class Erasure:
         self._crm = CrmContacts(place, tell)
         queue = place.output("DeadLetterQueueUrl")
         self._letters = DeadLetters(place.client("sqs"), queue, LeadOpening(place, table), tell)
+        self._conversions = Conversions(place, table.defaults.phone_region, tell)
         self._list = Remembering(place, person)
         self._waiting = Waiting(tell, now, sleep)
         self._removal: Removal | None = None
@@ -72,6 +75,7 @@ class Erasure:
         known_keys = {lead.key for lead in found.ledger}
         by_letters = by_keys(*self._ledger, (letter.key for letter in found.letters.theirs))
         found.ledger += [lead for lead in by_letters.values() if lead.key not in known_keys]
+        found.conversions = self._conversions.find(self._traces(found), places_of(found.contacts, found.ledger))
         return found
 
     def erase(self, found: Found) -> None:
@@ -90,6 +94,8 @@ class Erasure:
         self._waiting.until(removal.at + self._settle, "Waiting until all functions know")
         with _noted(faults, "the dead letters"):
             self._remove_letters(found, removal)
+        with _noted(faults, "the dead letters of conversions"):
+            self._conversions.remove_letters(self._traces(found), removal.done.conversions)
         with _noted(faults, "the ledger"):
             self._remove(found, removal)
         removal.is_over = True
@@ -163,13 +169,27 @@ class Erasure:
             self._list.put(removal, Found(contacts=fresh).names, ())
             ids |= {contact.contact_id for contact in fresh}
             look = self._look_up(ids, keys, done.faults)
+            self._remove_conversions(found, removal, fresh, look.leads)
             self._remove_items(removal, look.leads)
             self._delete(fresh, done)
             tried |= {*fresh}
             if not number:
                 ended = self._waiting.for_deliveries(*self._ledger, look.under_way)
-                self._remove_items(removal, [lead for lead in ended if erasure_traces.is_about(lead, ids, keys)])
+                late = [lead for lead in ended if erasure_traces.is_about(lead, ids, keys)]
+                if late:
+                    self._remove_conversions(found, removal, (), late)
+                self._remove_items(removal, late)
         done.faults["the CRM"] = f"New contacts of this person came in all of {ROUNDS} rounds: repeat the command."
+
+    def _remove_conversions(
+        self, found: Found, removal: Removal, contacts: Iterable[FoundContact], leads: Collection[LedgerLead]
+    ) -> None:
+        """What is kept of these contacts and leads for Pinterest, which only they tell."""
+        traces = self._traces(found)
+        keys = {*found.keys, *(lead.key for lead in leads), *(letter.key for letter in removal.done.letters.theirs)}
+        self._conversions.remove_items(
+            replace(traces, keys=keys - {""}), places_of(contacts, leads), removal.done.conversions
+        )
 
     def _remove_items(self, removal: Removal, leads: Collection[LedgerLead]) -> None:
         """Items of the ledger, each remembered before: its lead may come again with an address that nobody knows."""

@@ -2,12 +2,9 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from infra.cli import ROOT
 from infra.cli.dead.parked_message import DeadLetter
-from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 from leads import wiring
 from leads.adapters.aws import Aws
@@ -19,7 +16,6 @@ from leads.core.lead import Lead
 from leads.core.routes import Route, RouteTable
 from leads.core.ruled_lead import ruled_lead
 
-ROUTES_FILE = ROOT / "functions" / "routes.toml"
 # Of one lead's remote calls, and of the waits for the CRM's rate limit in between, in seconds.
 DEADLINE = 30.0
 PATIENCE = 10.0
@@ -52,14 +48,6 @@ class _AwsOf(Aws):
 
     def lazily(self, service: str) -> Callable[[], Any]:
         return lambda: self._place.client(service)
-
-
-def route_table(file: Path) -> RouteTable:
-    """The routes in a file. Raises CommandFailed when they cannot be read."""
-    try:
-        return wiring.load_routes(file)
-    except Misconfigured as fault:
-        raise CommandFailed(f"{fault}. `make check` says more.", exit_code=2) from None
 
 
 class LeadOpening:

@@ -1,1 +1,1 @@
-"""Other CRM locations whose contacts are leads."""
+"""CRM locations whose contacts are leads, or that tell what becomes of leads."""

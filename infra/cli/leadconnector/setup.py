@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.cli.faults import CommandFailed
+from infra.cli.leadconnector import outcomes
 from infra.cli.pinterest.route_proposal import NO_LOCATION
 from infra.cli.place import Place
 from infra.cli.setup.answers import CONTACTS, with_location_tokens
 from infra.cli.setup.secret_edit import edit_secret, merged
 from infra.cli.setup.steps import stored_token
 from infra.cli.vendors.contacts_api import READ, SOURCE, ContactsApi
+from leads.core.routes import RouteTable
 from leads.sources.leadconnector_events import KINDS, WORKFLOW
+from leads.sources.leadconnector_outcomes import Wanted
 
 SECRET = "LeadConnectorSecretArn"
 # What a workflow proves itself with, as leads/sources/leadconnector_signature.py reads it.
@@ -82,6 +85,16 @@ def check(place: Place, location: str, given: str) -> list[str]:
     return [f"{add}. The token stays the same."] if lacking else []
 
 
+def idle_sources(place: Place, table: RouteTable, wanted: Iterable[str]) -> list[str]:
+    """A remark on each stored source location that routes want outcomes of, and take no contact from."""
+    return [
+        f"Location {location} is a source location now, and no route takes its contacts anywhere. Its outcomes come "
+        f"without that: take it out of `locations` in the secret {place.output(SECRET)}, or write a route for it."
+        for location in stored_locations(place)
+        if location in wanted and outcomes.leads_nowhere(table, location)
+    ]
+
+
 def store(place: Place, wishes: Wishes) -> dict[str, list[str]]:
     """Secret → the names of what has changed in it. What is there already stays, beside what is added."""
     given = {location: token for location, token in wishes.locations.items() if token}
@@ -119,17 +132,22 @@ def events() -> dict[str, list[str]]:
     return found
 
 
-def instructions(place: Place, *, with_secret: bool) -> dict[str, Any]:
-    """What to set up in HighLevel, and the routes to write; the workflow secret itself only if it is asked for."""
-    url, locations = place.webhook_url("leadconnector"), stored_locations(place)
+def instructions(place: Place, wanted: Mapping[str, Wanted], *, with_secret: bool) -> dict[str, Any]:
+    """What to set up in HighLevel, and the routes to write; the workflow secret itself only if it is asked for.
+
+    wanted: the locations that routes want outcomes of, and what. There is nothing for sources where there are none.
+    """
+    url, locations, secret = place.webhook_url("leadconnector"), stored_locations(place), place.secret(SECRET)
     header = {"name": HEADER, "secret": place.output(SECRET), "key": "workflow_secret"}
-    shown = {"value": place.secret(SECRET).get("workflow_secret")} if with_secret else {}
+    shown = {"value": secret.get("workflow_secret")} if with_secret else {}
+    app_ids = _together(secret.get("app_ids"), ())
     return {
         "webhook_url": url,
-        "events": events(),
+        "events": events() if locations else {},
         "workflow_urls": [f"{url}?location={location}" for location in locations],
         "workflow_header": {**header, **shown},
         "routes": routes(place, locations),
+        "outcomes": outcomes.instructions(wanted, url, {**header, **shown}, sources=locations, app_ids=app_ids),
     }
 
 

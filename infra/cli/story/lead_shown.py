@@ -11,6 +11,7 @@ from infra.cli.dead.parked_message import platform_days_left
 from infra.cli.place import Place
 from infra.cli.shown import add_row, clock, days_left, moment, plain_table, print_table, printable
 from infra.cli.story.follow import contact_address
+from infra.cli.story.lead_conversions import line as conversion_line
 from infra.cli.story.ledger import LedgerLead
 from infra.cli.story.reasons import meaning_of
 
@@ -87,6 +88,7 @@ def lead(console: Console, it: Mapping[str, Any], lines: Sequence[Mapping[str, A
         "means": it["means"],
         "what to do": it["remedy"],
         "steps": "\n".join(f"{step}: {state}" for step, state in it["steps"].items()),
+        "told Pinterest": "\n".join(conversion_line(event) for event in it.get("conversions", ())),
         "attempts": str(it["attempts"]),
         "contact": it["contact_url"],
         "remarks": "\n".join(it["remarks"]),

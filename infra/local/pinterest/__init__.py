@@ -1,1 +1,1 @@
-"""What the Pinterest sandbox is made of: its server, tokens, ad accounts, ads, forms, subscriptions and exports."""
+"""What the Pinterest sandbox is made of: server, tokens, ad accounts, ads, forms, exports, conversion events."""

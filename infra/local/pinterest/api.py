@@ -1,19 +1,20 @@
-"""The calls of the Ads API that leads need, as strict as its OpenAPI file."""
+"""The calls of the Ads API that leads and conversions need, as strict as its OpenAPI file."""
 
 import itertools
 import secrets
 import threading
 from collections.abc import Callable, Iterable
 
-from infra.local.pinterest import calls_accounts, calls_ads, calls_forms, calls_subscriptions
+from infra.local.pinterest import calls_accounts, calls_ads, calls_conversions, calls_forms, calls_subscriptions
 from infra.local.pinterest.accounts import Accounts
 from infra.local.pinterest.ads import Ads
 from infra.local.pinterest.asked import Asked
+from infra.local.pinterest.conversions import Conversions
 from infra.local.pinterest.exports import Export
 from infra.local.pinterest.forms import Forms
 from infra.local.pinterest.refusals import Refused
 from infra.local.pinterest.subscriptions import Subscriptions
-from infra.local.pinterest.tokens import READ, USER_READ, WRITE, Tokens
+from infra.local.pinterest.tokens import CONVERSIONS, READ, USER_READ, WRITE, Tokens
 from infra.local.sandbox.deliveries import Deliveries
 from infra.local.sandbox.web import Answer, Call
 
@@ -30,6 +31,10 @@ OPERATIONS: tuple[tuple[str, str, str, Callable[..., Answer]], ...] = (
     ("GET", "ad_accounts/{}/ads/{}", READ, calls_ads.ad),
     ("POST", "ad_accounts/{}/leads_export", WRITE, calls_ads.export_leads),
     ("GET", "ad_accounts/{}/leads_export/{}", READ, calls_ads.export),
+    ("POST", "ad_accounts/{}/events", CONVERSIONS, calls_conversions.send),
+    ("GET", "ad_accounts/{}/conversion_eqs", READ, calls_conversions.scores),
+    ("GET", "ad_accounts/{}/advertiser_defined_events", READ, calls_conversions.defined_events),
+    ("POST", "oauth/conversion_token", WRITE, calls_conversions.conversion_token),
     ("GET", _FORM, READ, calls_forms.forms),
     ("POST", _FORM, WRITE, calls_forms.create),
     ("GET", f"{_FORM}/{{}}", READ, calls_forms.form),
@@ -44,14 +49,15 @@ OPERATIONS: tuple[tuple[str, str, str, Callable[..., Answer]], ...] = (
 class PinterestApi:
     """Answers calls. `polls`: how often an export is in progress; `failures`: how many exports fail from now on."""
 
-    def __init__(self, tokens: Iterable[str], deliveries: Deliveries) -> None:
+    def __init__(self, tokens: Iterable[str], deliveries: Deliveries, conversion_tokens: Iterable[str] = ()) -> None:
         self.lock = threading.RLock()
-        self.tokens = Tokens.holding(tokens)
+        self.tokens = Tokens.holding(tokens, conversion_tokens)
         self.accounts = Accounts()
         self.ads = Ads()
         self.forms = Forms()
         self.subscriptions = Subscriptions()
         self.exports: dict[str, Export] = {}
+        self.conversions = Conversions()
         self.deliveries = deliveries
         self.polls = 1
         self.failures = 0
@@ -80,6 +86,7 @@ class PinterestApi:
             *(self.subscriptions.subscriptions, self.exports),
         ):
             kept.clear()
+        self.conversions.forget()
         self.tokens.forget()
         self.deliveries.clear()
         self.polls, self.failures = 1, 0
@@ -96,7 +103,7 @@ class PinterestApi:
         if grant is None:
             raise Refused(401, 2, "Authentication failed.")
         scope, answer, ids = _operation(call)
-        if scope not in grant.scopes:
+        if not grant.allows(scope):
             # 401 and not 403, as real answers have it.
             raise Refused(401, 3, "Your token does not have the scopes that this operation needs.")
         return answer(Asked(self, call, grant), *ids)

@@ -60,10 +60,10 @@ class Asked:
         items = list(found[int(first) : end])
         return Answer(200, {"items": items, "bookmark": f"after-{end}" if end < len(found) else None})
 
-    def json(self) -> Any:
-        """The body, sent as JSON; None for one that is none."""
+    def json(self, code: int = 1) -> Any:
+        """The body, sent as JSON; None for one that is none. code: of what is refused as not sent so."""
         if "json" not in self.call.headers.get("content-type", ""):
-            raise Refused(400, 1, "Send JSON.")
+            raise Refused(400, code, "Send JSON.")
         try:
             return self.call.json()
         except ValueError:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ LIFETIME = 2_592_000
 REFRESH_LIFETIME = 5_184_000
 READ, WRITE, USER_READ = "ads:read", "ads:write", "user_accounts:read"
 SCOPES = (READ, WRITE, USER_READ)
+# No scope of the API's: what a conversion token may do, and nothing else.
+CONVERSIONS = "conversions"
 _PROPERTIES = {"grant_type", "refresh_token", "scope"}
 CLIENT_LIFETIME = 86_400
 _GRANTS = ("authorization_code", "refresh_token", "client_credentials")
@@ -28,6 +30,9 @@ class Grant:
 
     scopes: frozenset[str]
     role: str | None = None
+
+    def allows(self, scope: str) -> bool:
+        return scope in self.scopes or (scope == CONVERSIONS and WRITE in self.scopes)
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,14 @@ class App:
 
 
 _EVERYTHING = Grant(frozenset(SCOPES))
+_CONVERSIONS = Grant(frozenset((CONVERSIONS,)))
 
 
 @dataclass
 class Tokens:
-    """Tokens and their apps. `fixed` ones never expire and have every scope. Not thread-safe."""
+    """Tokens and their apps. `fixed` ones never expire and may do the same all the time. Not thread-safe."""
 
-    fixed: frozenset[str]
+    fixed: Mapping[str, Grant]
     clock: Callable[[], float] = time.time
     _granted: dict[str, Grant] = field(default_factory=dict)
     _access: dict[str, tuple[App, float]] = field(default_factory=dict)
@@ -55,8 +61,9 @@ class Tokens:
     _apps: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def holding(cls, fixed: Iterable[str]) -> "Tokens":
-        return cls(frozenset(fixed))
+    def holding(cls, fixed: Iterable[str], for_conversions: Iterable[str] = ()) -> "Tokens":
+        """`fixed` have every scope, `for_conversions` are conversion tokens."""
+        return cls({**dict.fromkeys(for_conversions, _CONVERSIONS), **dict.fromkeys(fixed, _EVERYTHING)})
 
     def connect(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Connect an app, as its user does in a browser, and answer with the first pair of tokens."""
@@ -76,15 +83,21 @@ class Tokens:
             raise ValueError("A token is a text, its role null or one of " + ", ".join(ROLES))
         if not isinstance(scopes, list | tuple):
             raise ValueError("A token's scopes are a list of texts.")
-        self._granted[token] = Grant(_known_scopes(scopes), role)
+        self._granted[token] = Grant(_known_scopes(scopes, (*SCOPES, CONVERSIONS)), role)
         return {"token": token, "scopes": list(scopes), "role": role}
+
+    def for_conversions(self, grant: Grant) -> str:
+        """A conversion token of the same user; it never expires."""
+        token = _fresh("pinc")
+        self._granted[token] = Grant(_CONVERSIONS.scopes, grant.role)
+        return token
 
     def grant(self, token: str) -> Grant | None:
         """What the token may do; None when it is none of ours or has expired."""
         if token in self._granted:
             return self._granted[token]
         if token in self.fixed:
-            return _EVERYTHING
+            return self.fixed[token]
         app, ends = self._access.get(token, (None, 0.0))
         return Grant(frozenset(app.scope.split())) if app and ends > self.clock() else None
 
@@ -154,10 +167,10 @@ def _fresh(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(24)}"
 
 
-def _known_scopes(scopes: Iterable[Any]) -> frozenset[str]:
+def _known_scopes(scopes: Iterable[Any], known: Collection[str] = SCOPES) -> frozenset[str]:
     given = frozenset(scopes)
-    if given - set(SCOPES):
-        raise ValueError("The sandbox knows the scopes " + ", ".join(SCOPES))
+    if given - set(known):
+        raise ValueError("The sandbox knows the scopes " + ", ".join(known))
     return given
 
 

@@ -268,5 +268,6 @@ ROUTES: list[tuple[str, str, Operation]] = [
     ("GET", "/locations/{locationId}/customFields", _custom_fields),
     ("POST", "/locations/{locationId}/tasks/search", search.tasks),
     ("GET", "/opportunities/search", search.opportunities),
+    ("GET", "/opportunities/pipelines", search.pipelines),
     ("GET", "/opportunities/{id}", search.opportunity),
 ]

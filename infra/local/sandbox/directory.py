@@ -19,6 +19,18 @@ _PLAIN = (
     *("postalCode", "website", "timezone", "source", "assignedTo", "dnd", "dndSettings"),
 )
 _HIDDEN = ("gender", "inboundDndSettings")
+# What every location has.
+PIPELINES = (
+    {
+        "id": "sandboxPipeline00001",
+        "name": "Sales",
+        "stages": [
+            {"id": "sandboxStageNew00001", "name": "New"},
+            {"id": "sandboxStageBooked01", "name": "Booked"},
+            {"id": "sandboxStageClosed01", "name": "Closed"},
+        ],
+    },
+)
 # Only the answer to POST /contacts/ is described by a schema of its own, which has neither of these.
 _NOT_IN_CREATED = ("name", "timezone")
 
@@ -117,6 +129,7 @@ class Directory:
 
     def __init__(self, custom_fields: Iterable[Mapping[str, Any]]) -> None:
         self.custom_fields = [dict(definition) for definition in custom_fields]
+        self.pipelines: list[dict[str, Any]] = [dict(pipeline) for pipeline in PIPELINES]
         self.contacts: dict[str, Contact] = {}
         self.opportunities: dict[str, dict[str, Any]] = {}
         self._ids: dict[tuple[str, str], str] = {}  # (location, e-mail or phone) to contact id

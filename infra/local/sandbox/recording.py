@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from infra.local.sandbox.web import Answer, Call
 
-VARIABLE = "CONTACTS_SANDBOX_RECORD"
+# For each vendor, the variable that names the file.
+CONTACTS, PINTEREST = VARIABLES = ("CONTACTS_SANDBOX_RECORD", "PINTEREST_SANDBOX_RECORD")
 
 
 class Recorder:
-    """Appends to the file that CONTACTS_SANDBOX_RECORD names when a sandbox is made; without one it does nothing.
+    """Appends to the file that a variable names when a sandbox is made; without one it does nothing.
 
     Sandboxes in several programs may share a file: each line is one write to a file opened for appending.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        self._path = environment.get(VARIABLE, "")
+    def __init__(self, variable: str, environment: Mapping[str, str] = os.environ) -> None:
+        self._path = environment.get(variable, "")
 
     def keep(self, call: Call, answer: Answer, *, is_fault: bool) -> None:
         """One JSON line: the request without its token, and the answer, None where the connection was dropped."""

@@ -100,12 +100,12 @@ class Records:
         del contact.tasks[task_id], contact.task_added_at[task_id]
 
     def add_opportunity(self, contact: Contact, body: Mapping[str, Any]) -> dict[str, Any]:
-        moment = now()
+        moment, pipeline = now(), self._directory.pipelines[0]
         found = {
             "id": new_id(),
             "name": contact.name,
-            "pipelineId": new_id(),
-            "pipelineStageId": new_id(),
+            "pipelineId": pipeline["id"],
+            "pipelineStageId": pipeline["stages"][0]["id"],
             "status": "open",
             **body,
             "contactId": contact.id,

@@ -1,4 +1,4 @@
-"""The three searches of a location: contacts, tasks and opportunities; and one opportunity by its id."""
+"""The three searches of a location: contacts, tasks and opportunities; one opportunity by its id, and pipelines."""
 
 from collections.abc import Iterator, Mapping
 from math import inf
@@ -121,6 +121,16 @@ def opportunity(api: "ContactsApi", _call: Call, location: str, ids: tuple[str, 
         raise Refusal(400, "Opportunity not found")
     own(found["locationId"], location)
     return Answer(200, {"opportunity": {**found, "contact": _person(api.directory.contacts[found["contactId"]])}})
+
+
+def pipelines(api: "ContactsApi", call: Call, location: str, _: tuple[str, ...]) -> Answer:
+    """Each with its stages. The location is called locationId here, in the search beside it location_id."""
+    if found := [f"property {name} should not exist" for name in call.query if name != "locationId"]:
+        raise Refusal(422, found)
+    if not call.query.get("locationId"):
+        raise Refusal(422, ["locationId can't be undefined"])
+    own(call.query["locationId"], location)
+    return Answer(200, {"pipelines": [{**found, "locationId": location} for found in api.directory.pipelines]})
 
 
 def _complaints(body: Any) -> Iterator[str]:

@@ -1,0 +1,124 @@
+"""What the ledger says of conversion events: one item each, with ids and codes only."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from leads.adapters.item_values import Item, number, text, texts
+
+PREFIX = "event#"
+SENT, HELD, FAILED, IGNORED, SENDING = "sent", "held", "failed", "ignored", "sending"
+# Behind the key of an event that was sent as a test.
+TEST = "#test"
+# DynamoDB gives so many items in one call.
+_BATCH = 100
+_ATTRIBUTES = (
+    *("pk", "state", "reason", "detail", "event", "outcome", "lead_key", "account", "event_at"),
+    *("first_seen_at", "updated_at", "warnings", "sends", "doubts", "message_id", "sending_until", "expires_at"),
+)
+
+
+@dataclass(frozen=True)
+class EventItem:
+    """One event's item. first_seen_at, updated_at: ISO 8601; event_at and expires_at: epoch seconds, 0 for none.
+
+    state: see above. sends: how often it was begun to be sent; doubts: how often nobody knows whether it arrived.
+    """
+
+    key: str
+    state: str
+    reason: str = ""
+    detail: str = ""
+    account: str = ""
+    event_id: str = ""
+    event: str = ""
+    outcome: str = ""
+    lead_key: str = ""
+    event_at: int = 0
+    first_seen_at: str = ""
+    updated_at: str = ""
+    warnings: tuple[str, ...] = ()
+    sends: int = 0
+    doubts: int = 0
+    message_id: str = ""
+    expires_at: int = 0
+    is_test: bool = False
+
+    def goes_by(self, name: str) -> bool:
+        """Whether this is how an operator calls it: event id, its key, or the lead's id or key."""
+        return name in (self.event_id, self.key, self.lead_key, self.lead_key.rpartition("#")[2]) and bool(name)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def item_of(item: Item) -> EventItem:
+    """The event in a ledger item."""
+    key, account = text(item, "pk"), text(item, "account")
+    is_test = key.endswith(TEST)
+    told = account or key.removeprefix(PREFIX).partition("#")[0]
+    return EventItem(
+        key=key,
+        state=text(item, "state"),
+        reason=text(item, "reason"),
+        detail=text(item, "detail"),
+        account=told,
+        event_id=key.removeprefix(f"{PREFIX}{told}#").removesuffix(TEST),
+        event=text(item, "event"),
+        outcome=text(item, "outcome"),
+        lead_key=text(item, "lead_key"),
+        event_at=number(item, "event_at"),
+        first_seen_at=text(item, "first_seen_at"),
+        updated_at=text(item, "updated_at"),
+        warnings=texts(item, "warnings"),
+        sends=number(item, "sends"),
+        doubts=number(item, "doubts"),
+        message_id=text(item, "message_id"),
+        expires_at=number(item, "expires_at"),
+        is_test=is_test,
+    )
+
+
+def events(
+    client: Any, table: str, *, account: str = "", told: Callable[[int], None] = lambda _: None
+) -> Iterator[EventItem]:
+    """Every event of the ledger, or those of an ad account, in no order. The table has no index: all of it is read."""
+    yield from _scan(client, table, f"{PREFIX}{account}#" if account else PREFIX, "", {}, told)
+
+
+def named(client: Any, table: str, name: str, *, told: Callable[[int], None] = lambda _: None) -> list[EventItem]:
+    """The events that go by an id, or that are a lead's, the first seen first."""
+    narrowed = " AND (contains(#pk, :name) OR contains(#lead_key, :name))"
+    found = _scan(client, table, PREFIX, narrowed, {":name": {"S": name}}, told)
+    return sorted((it for it in found if it.goes_by(name)), key=lambda it: (it.first_seen_at, it.key))
+
+
+def by_keys(client: Any, table: str, keys: Iterable[str]) -> dict[str, EventItem]:
+    """What the ledger says of events, by their keys; nothing of those that it does not know."""
+    wanted = [{"pk": {"S": key}} for key in dict.fromkeys(keys) if key]
+    found: dict[str, EventItem] = {}
+    while wanted:
+        asked, wanted = wanted[:_BATCH], wanted[_BATCH:]
+        answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
+        found |= {it.key: it for it in map(item_of, answer["Responses"].get(table, ()))}
+        # What the table had no time for.
+        wanted += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+    return found
+
+
+def _scan(
+    client: Any, table: str, prefix: str, narrowed: str, values: Mapping[str, Any], told: Callable[[int], None]
+) -> Iterator[EventItem]:
+    names = {f"#{name}": name for name in _ATTRIBUTES}
+    pages = client.get_paginator("scan").paginate(
+        TableName=table,
+        FilterExpression=f"begins_with(#pk, :prefix){narrowed}",
+        ProjectionExpression=", ".join(names),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues={":prefix": {"S": prefix}, **values},
+    )
+    read = 0
+    for page in pages:
+        read += page.get("ScannedCount", 0)
+        told(read)
+        yield from map(item_of, page["Items"])

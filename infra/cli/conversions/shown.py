@@ -1,0 +1,192 @@
+"""How conversions look on a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from infra.cli.conversions.event_items import EventItem
+from infra.cli.conversions.reasons import meaning_of
+from infra.cli.shown import add_row, clock, moment, plain_table, print_table
+
+# So many rows of a file are named; --json has all of them.
+MOST_ROWS = 20
+COLOURS = {"sent": "green", "failed": "red", "held": "yellow", "sending": "cyan", "ignored": "dim"}
+
+
+def faults(console: Console, found: Sequence[Mapping[str, Any]], title: str) -> None:
+    """The first rows of a file that something is wrong with: `row`, `reason` and `detail` of each."""
+    console.print(title, style="red", markup=False)
+    table = plain_table("row", "reason", "detail")
+    for it in found[:MOST_ROWS]:
+        add_row(table, str(it["row"]), it["reason"], it["detail"])
+    print_table(console, table)
+    if len(found) > MOST_ROWS:
+        console.print(f"… and {len(found) - MOST_ROWS} more; --json names all of them.", markup=False)
+
+
+def verdicts(console: Console, told: Mapping[str, Any]) -> None:
+    """What Pinterest said of a file, and which rows it would refuse."""
+    refused = [
+        {"row": it["row"], "reason": "refused", "detail": it["detail"] or "not said"}
+        for it in told["verdicts"]
+        if not it["taken"]
+    ]
+    warned = [
+        {"row": it["row"], "reason": "warning", "detail": ", ".join(it["warnings"])}
+        for it in told["verdicts"]
+        if it["warnings"]
+    ]
+    if refused:
+        faults(console, refused, f"Pinterest would refuse {rows(len(refused))}:")
+    if warned:
+        faults(console, warned, f"Pinterest would complain about {rows(len(warned))}:")
+    taken = sum(it["taken"] for it in told["verdicts"])
+    console.print(f"Pinterest would take {taken} of {rows(len(told['verdicts']))}. Nothing was sent.", markup=False)
+
+
+def sums(console: Console, told: Mapping[str, Any]) -> None:
+    """What was sent."""
+    parts = [f"{told['sent']} of {rows(told['rows'])} sent to the conversions queue"]
+    if told["faults"]:
+        parts.append(f"{len(told['faults'])} left out as bad")
+    if told["refused"]:
+        parts.append(f"{len(told['refused'])} refused by SQS")
+    console.print(f"{', '.join(parts)}.", style="yellow" if told["refused"] else "green", markup=False)
+    if told["faults"]:
+        faults(console, told["faults"], "Left out:")
+    if told["refused"]:
+        faults(console, told["refused"], "SQS did not take:")
+    if told["stopped"]:
+        console.print(f"Stopped, as {told['stopped']}.", style="red", markup=False)
+    if told["next_row"] is not None:
+        go_on = f"Go on with --from-row {told['next_row']}: a row that is sent twice is one event."
+        console.print(go_on, style="red", markup=False)
+    else:
+        console.print("`leadrelay conversions status` says what becomes of them.", markup=False)
+
+
+def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
+    """All that `conversions status` tells."""
+    queues = told["queues"]
+    console.print(f"Conversions of {name}", style="bold", markup=False)
+    waits = f"{queues['waiting']} waiting, {queues['held']} held or being sent, {queues['dead']} dead"
+    table = _pairs({"queue": waits, "last sent": moment(told["last_sent_at"]) or "never"})
+    if told["oldest_held_at"]:
+        add_row(table, "held since", moment(told["oldest_held_at"]))
+    for account, has_token in told["tokens"].items():
+        missing = f"none: `leadrelay conversions token --account {account}`"
+        add_row(table, f"token of {account}", "stored" if has_token else missing)
+    for route in told["routes"]:
+        outcomes = ", ".join(f"{outcome} → {event}" for outcome, event in route["outcomes"].items())
+        add_row(table, f"route {route['route']}", outcomes)
+    if not told["routes"]:
+        add_row(table, "routes", "none has [routes.conversions]")
+    print_table(console, table)
+    if told["events"]:
+        _counts(console, told)
+    else:
+        console.print("The ledger knows of no event.")
+    if queues["dead"]:
+        console.print("Dead letters: `leadrelay conversions redrive --dry-run` lists them.", markup=False)
+
+
+def _counts(console: Console, told: Mapping[str, Any]) -> None:
+    console.print()
+    table = plain_table("account", "event", "state", "reason", "count")
+    for it in told["events"]:
+        state = Text(it["state"], COLOURS.get(it["state"], ""))
+        add_row(table, it["account"], it["event"], state, it["reason"], str(it["count"]))
+    print_table(console, table)
+    if told["tests"]:
+        console.print(f"And {told['tests']} sent as tests, which Pinterest forgets.", markup=False)
+    for warning, count in told["warnings"].items():
+        console.print(f"Pinterest's warnings: {warning}, {count} times.", style="yellow", markup=False)
+    meanings(console, (it["reason"] for it in told["events"]))
+
+
+def events(console: Console, found: Sequence[EventItem]) -> None:
+    """One block for each event."""
+    for it in found:
+        console.print(f"Event {it.event_id}{' (a test)' if it.is_test else ''}", style="bold", markup=False)
+        meaning = meaning_of(it.reason, is_dead=it.state == "failed")
+        table = _pairs(
+            {
+                "event": it.event,
+                "outcome": it.outcome,
+                "ad account": it.account,
+                "state": it.state,
+                "reason": it.reason,
+                "detail": it.detail,
+                "means": meaning.means,
+                "what to do": meaning.remedy,
+                "warnings": ", ".join(it.warnings),
+                "lead": it.lead_key,
+                "happened": clock(it.event_at) if it.event_at else "",
+                "first seen": moment(it.first_seen_at),
+                "changed": moment(it.updated_at),
+                "sendings": str(it.sends or ""),
+                "in doubt": str(it.doubts or ""),
+            }
+        )
+        print_table(console, table)
+
+
+def letters(console: Console, name: str, found: Sequence[Mapping[str, Any]], elsewhere: int) -> None:
+    """Dead letters as Letter.as_json gives them, one line each."""
+    if not found:
+        console.print(f"No such dead letter of conversions waits in {name}.", markup=False)
+    else:
+        table = plain_table("event", "account", "lead or contact", "reason", "detail", "dead since", "message")
+        for it in found:
+            state = " (sent since)" if it["state"] == "sent" else ""
+            add_row(
+                table,
+                *(it["event"] or it["kind"], it["account"], it["lead_key"] or it["contact_id"]),
+                *(f"{it['reason']}{state}", it["detail"], moment(it["dead_since"]), it["message_id"]),
+            )
+        print_table(console, table)
+        meanings(console, (it["reason"] for it in found), is_dead=True)
+    if elsewhere:
+        console.print(
+            f"About {elsewhere} more cannot be seen, as somebody else is looking at them, or was a minute ago.",
+            style="yellow",
+            markup=False,
+        )
+
+
+def redriven(console: Console, told: Mapping[str, Any], file: Path | None) -> None:
+    """What a redrive has done."""
+    console.print(f"{len(told['redriven'])} of {told['chosen']} sent back to the conversions queue.", markup=False)
+    if told["stopped"]:
+        console.print(f"Stopped, as {told['stopped']}.", style="red", markup=False)
+    elif told["left"]:
+        console.print(f"{told['left']} could not be taken: run it again.", style="red", markup=False)
+    console.print("`leadrelay conversions status` says what becomes of them.", markup=False)
+    if file:
+        console.print(f"Audit: {file}", style="dim", markup=False)
+
+
+def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False) -> None:
+    """What the reasons mean, each once."""
+    for reason in dict.fromkeys(filter(None, reasons)):
+        meaning = meaning_of(reason, is_dead=is_dead)
+        if meaning.means:
+            console.print(f"{reason}: {meaning.means}. What to do: {meaning.remedy}.", markup=False)
+
+
+def rows(number: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number} {'row' if number == 1 else 'rows'}"
+
+
+def _pairs(values: Mapping[str, str]) -> Any:
+    """Names and values side by side, those that are not empty."""
+    table = plain_table("", "")
+    table.show_header = False
+    for name, value in values.items():
+        if value:
+            add_row(table, name, value)
+    return table
