@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from leads.adapters import batch_read
 from leads.adapters.aws import AwsError, error_code
 from leads.adapters.item_values import Item, number, text, texts
 from leads.core.errors import TryAgain
@@ -15,12 +16,6 @@ from leads.core.match import Match
 KEPT_SECONDS = 365 * 86_400
 # What is heard again is written down again only when what is known of the hearing is older than this, in seconds.
 HEARD_OFTEN_ENOUGH = 3600.0
-
-# DynamoDB's most keys in one batch read.
-_BATCH = 100
-# A batch read may leave keys out, when its answer grows over 16 MB or the table is throttled.
-_TRIES = 6
-_FIRST_PAUSE = 0.05
 
 _REMEMBER = (
     "SET #location_id = :location_id, #contact_id = :contact_id, #lead_key = :lead_key, #account = :account,"
@@ -83,13 +78,8 @@ class MatchLedger:
 
     def find(self, keys: Sequence[str]) -> dict[str, Match]:
         """The contacts with these keys; those that nobody knows are left out."""
-        each = list(dict.fromkeys(keys))
-        found: dict[str, Match] = {}
-        for start in range(0, len(each), _BATCH):
-            asked = [{"pk": {"S": key}} for key in each[start : start + _BATCH]]
-            for item in self._batch({self._table: {"Keys": asked, "ConsistentRead": True}}):
-                found[text(item, "pk")] = _match(item)
-        return found
+        items = batch_read.read(self._client, self._table, keys, sleep=self._sleep)
+        return {key: _match(item) for key, item in items.items()}
 
     def stand(self, match: Match, record: str, holding: Collection[str], at: float) -> None:
         """What holds of a record from now on, unless something later was heard of it.
@@ -129,19 +119,6 @@ class MatchLedger:
         except AwsError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise _unavailable(error_code(error)) from None
-
-    def _batch(self, request: dict[str, Any]) -> Iterator[Item]:
-        for attempt in range(_TRIES):
-            try:
-                answer = self._client.batch_get_item(RequestItems=request)
-            except AwsError as error:
-                raise _unavailable(error_code(error)) from None
-            yield from answer.get("Responses", {}).get(self._table, ())
-            request = answer.get("UnprocessedKeys") or {}
-            if not request:
-                return
-            self._sleep(_FIRST_PAUSE * 2**attempt)
-        raise _unavailable("with keys left out, again and again")
 
 
 def _match(item: Item) -> Match:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from leads.adapters import reconcile_item
+from leads.adapters import batch_read, reconcile_item
 from leads.adapters.aws import AwsError, error_code
 from leads.adapters.item_values import Item, number, text
 from leads.core.errors import TryAgain
@@ -17,11 +17,6 @@ from leads.core.reconciling import RUNNING, Known, Run, Scope, ScopeProgress, Un
 
 KEPT_SECONDS = 90 * 86_400
 
-# DynamoDB's most keys in one batch read.
-_BATCH = 100
-# A batch read may leave keys out, when its answer grows over 16 MB or the table is throttled.
-_TRIES = 6
-_FIRST_PAUSE = 0.05
 # Scopes of one item, which holds 400 KB.
 _SCOPES = 1_000
 
@@ -151,30 +146,10 @@ class ReconcileLedger:
         return written
 
     def _read(self, keys: Sequence[str], projection: str = "") -> dict[str, Item]:
-        found: dict[str, Item] = {}
-        for start in range(0, len(keys), _BATCH):
-            request: dict[str, Any] = {
-                "Keys": [{"pk": {"S": key}} for key in keys[start : start + _BATCH]],
-                "ConsistentRead": True,
-            }
-            if projection:
-                request |= {"ProjectionExpression": projection, "ExpressionAttributeNames": {"#status": "status"}}
-            for item in self._batch({self._table: request}):
-                found[text(item, "pk")] = item
-        return found
-
-    def _batch(self, request: dict[str, Any]) -> Iterator[Item]:
-        for attempt in range(_TRIES):
-            try:
-                answer = self._client.batch_get_item(RequestItems=request)
-            except AwsError as error:
-                raise _unavailable(error_code(error)) from None
-            yield from answer.get("Responses", {}).get(self._table, ())
-            request = answer.get("UnprocessedKeys") or {}
-            if not request:
-                return
-            self._sleep(_FIRST_PAUSE * 2**attempt)
-        raise _unavailable("with keys left out, again and again")
+        asked: dict[str, Any] = {}
+        if projection:
+            asked = {"ProjectionExpression": projection, "ExpressionAttributeNames": {"#status": "status"}}
+        return batch_read.read(self._client, self._table, keys, sleep=self._sleep, **asked)
 
 
 def _key(run: str, scope: Scope) -> str:

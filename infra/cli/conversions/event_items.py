@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from infra.cli.story.ledger import items_by_keys
 from leads.adapters.item_values import Item, number, text, texts
 
 PREFIX = "event#"
 SENT, HELD, FAILED, IGNORED, SENDING = "sent", "held", "failed", "ignored", "sending"
 # Behind the key of an event that was sent as a test.
 TEST = "#test"
-# DynamoDB gives so many items in one call.
-_BATCH = 100
 _ATTRIBUTES = (
     *("pk", "state", "reason", "detail", "event", "outcome", "lead_key", "account", "event_at"),
     *("first_seen_at", "updated_at", "warnings", "sends", "doubts", "message_id", "sending_until", "expires_at"),
@@ -95,15 +94,7 @@ def named(client: Any, table: str, name: str, *, told: Callable[[int], None] = l
 
 def by_keys(client: Any, table: str, keys: Iterable[str]) -> dict[str, EventItem]:
     """What the ledger says of events, by their keys; nothing of those that it does not know."""
-    wanted = [{"pk": {"S": key}} for key in dict.fromkeys(keys) if key]
-    found: dict[str, EventItem] = {}
-    while wanted:
-        asked, wanted = wanted[:_BATCH], wanted[_BATCH:]
-        answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
-        found |= {it.key: it for it in map(item_of, answer["Responses"].get(table, ()))}
-        # What the table had no time for.
-        wanted += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    return found
+    return {it.key: it for it in map(item_of, items_by_keys(client, table, keys))}
 
 
 def _scan(

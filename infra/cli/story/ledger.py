@@ -115,15 +115,18 @@ def latest_tests(client: Any, table: str, *, limit: int, told: Told = lambda _: 
 
 def by_keys(client: Any, table: str, keys: Iterable[str]) -> dict[str, LedgerLead]:
     """What the ledger says of leads, by their keys; nothing of those that it does not know."""
+    return {item.key: item for item in map(lead_of, items_by_keys(client, table, keys))}
+
+
+def items_by_keys(client: Any, table: str, keys: Iterable[str]) -> Iterator[Item]:
+    """The table's items with these keys, of whatever kind; nothing of those that it does not have."""
     wanted = [{"pk": {"S": key}} for key in dict.fromkeys(keys) if key]
-    found: dict[str, LedgerLead] = {}
     while wanted:
         asked, wanted = wanted[:_BATCH], wanted[_BATCH:]
         answer = client.batch_get_item(RequestItems={table: {"Keys": asked, "ConsistentRead": True}})
-        found |= {lead.key: lead for lead in map(lead_of, answer["Responses"].get(table, ()))}
+        yield from answer["Responses"].get(table, ())
         # What the table had no time for.
         wanted += answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-    return found
 
 
 def _newest(found: Iterable[LedgerLead], limit: int) -> list[LedgerLead]:
