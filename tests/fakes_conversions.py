@@ -48,10 +48,10 @@ class FakeConversionLedger:
         if item.get("owner") == claim.owner:
             item.update(state=SENT, warnings=tuple(warnings), reason="", detail="")
 
-    def put_back(self, claim: EventClaim, *, reason: str) -> None:
+    def put_back(self, claim: EventClaim, *, reason: str, detail: str = "") -> None:
         self._check("put_back")
         if self._is_sent_by(claim):
-            self.items[claim.key].update(state=HELD, reason=reason, owner="")
+            self.items[claim.key].update(state=HELD, reason=reason, detail=detail, owner="")
 
     def fail(self, event: Event, *, claim: EventClaim | None, message_id: str, reason: str, detail: str = "") -> bool:
         self._check("fail")
@@ -91,28 +91,38 @@ class FakeMatchLedger:
     def remember(self, match: Match) -> None:
         self._check()
         known = self.items.get(match.key)
-        if known and (known.left_at, known.lead_key) > (match.left_at, match.lead_key):
+        is_known = known and known.lead_key == match.lead_key
+        if is_known or (known and (known.left_at, known.lead_key) > (match.left_at, match.lead_key)):
             return
-        if known:
-            match = msgspec.structs.replace(match, standing=known.standing, heard_at=known.heard_at)
         self._write(match)
 
     def find(self, keys: Sequence[str]) -> dict[str, Match]:
         self._check()
         return {key: self.items[key] for key in keys if key in self.items}
 
-    def stand(self, match: Match, record: str, holding: Collection[str], at: float) -> None:
+    def stand(
+        self,
+        match: Match,
+        record: str,
+        holding: Collection[str],
+        at: float,
+        *,
+        wanted: Collection[str] | None = None,
+    ) -> None:
         self._check()
         heard = match.heard_at.get(record)
         is_same = set(match.standing.get(record, ())) == set(holding)
+        is_same = is_same and (wanted is None or (match.wanted is not None and set(match.wanted) == set(wanted)))
         if heard is not None and (heard > at or (is_same and at - heard < 3600)):
             return
         known = self.items.get(match.key)
-        if not known or known.heard_at.get(record, at) > at:
+        if not known or known.lead_key != match.lead_key or known.heard_at.get(record, at) > at:
             return
         standing = {name: held for name, held in known.standing.items() if name != record}
         standing |= {record: tuple(sorted(holding))} if holding else {}
-        self._write(msgspec.structs.replace(known, standing=standing, heard_at=known.heard_at | {record: at}))
+        judged = known.wanted if wanted is None else tuple(sorted(wanted))
+        heard_at = known.heard_at | {record: at}
+        self._write(msgspec.structs.replace(known, standing=standing, heard_at=heard_at, wanted=judged))
 
     def _write(self, match: Match) -> None:
         self.writes += 1

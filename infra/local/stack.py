@@ -96,7 +96,8 @@ class LocalStack:
         settings, build_dir = self.settings, self.settings.state_dir / "build"
         deployment.check_tools()
         self._leave.enter_context(_sole_use(settings.state_dir))
-        port = claim_port(settings.port, "PORT")
+        # A port of choice is looked at now, as the door is opened last; any free one is taken then.
+        port = claim_port(settings.port, "PORT") if settings.port else 0
         self.tokens = deployment.location_tokens(settings.routes_file, settings.contacts_token)
         self.accounts = VendorAccounts(self.tokens)
         self._leave.callback(self._children.stop)

@@ -114,9 +114,11 @@ class Deployment:
         self.sqs = stack.client("sqs")
         self.dead_letters = stack.outputs["DeadLetterQueueUrl"]
         self.failed_leads = stack.outputs["FailedLeadsQueueUrl"]
+        self.conversions = stack.outputs["ConversionsQueueUrl"]
         # Of two workers that the emulator starts at one moment, one may die before it begins. Its messages come back
         # when they become visible again, which in the template takes twelve minutes.
-        self.sqs.set_queue_attributes(QueueUrl=self.failed_leads, Attributes={"VisibilityTimeout": VISIBLE_AGAIN})
+        for queue in (self.failed_leads, self.conversions):
+            self.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": VISIBLE_AGAIN})
 
     def lead(
         self, email: str, *, key: bytes | None = None, more: dict[str, Any] | None = None, **options: Any
@@ -259,7 +261,7 @@ def stack(stacks: Stacks) -> Iterator[LocalStack]:
         yield stack
 
 
-HERE, THERE = "locationHere00000001", "locationThere0000001"
+HERE, THERE, TOLD = "locationHere00000001", "locationThere0000001", "locationTold00000001"
 PAIR = f"""
 [[routes]]
 name = "Here to there"
@@ -278,6 +280,17 @@ tags = ["carried over"]
 tasks = [{{ title = "Welcome {{first_name}}" }}]
 
 [[routes]]
+name = "Told"
+source = "pinterest"
+location = "{TOLD}"
+stage = "lead"
+tags = ["pinterest"]
+  [routes.conversions]
+  delivered = "lead"
+  "stage:qualified" = {{ event = "qualified_lead", action_source = "offline" }}
+  "won" = {{ event = "checkout", value = "{{monetary_value}}", currency = "USD" }}
+
+[[routes]]
 name = "All others"
 location = "ve9EPM428h8vShlRW1KT"
 """
@@ -285,7 +298,10 @@ location = "ve9EPM428h8vShlRW1KT"
 
 @pytest.fixture(scope="session")
 def every_source(stacks: Stacks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A stack that hears of every source, with two CRM locations that point at each other and a generous CRM."""
+    """A stack that hears of every source, with two CRM locations that point at each other and a generous CRM.
+
+    What becomes of Pinterest's leads in a third location is told to Pinterest.
+    """
     routes = tmp_path_factory.mktemp("routes") / "routes.toml"
     routes.write_text(PAIR)
     parameters = {"RetryWaits": "1,1,2,2,4"}

@@ -31,6 +31,9 @@ _AWS = {
     "SendMessage": "park",
     "ChangeMessageVisibility": "hold",
 }
+# The queue of what Pinterest is to hear, by its address, and the ledger's contacts of which it hears later.
+_TELLS = re.compile(r'"QueueUrl": ?"[^"]*-conversions-')
+_REMEMBERS = re.compile(r'"pk": ?\{"S": ?"conversions#')
 _CRM = (
     ("GET", r"/contacts/search/duplicate", "search"),
     ("POST", r"/contacts/upsert", "upsert"),
@@ -293,6 +296,10 @@ def _operation(method: str, path: str, headers: dict[str, str], body: bytes) -> 
     action = target.rpartition(".")[2]
     if action == "TransactWriteItems" and ":seen_" in text:
         return "claim again"
+    if action == "UpdateItem" and _REMEMBERS.search(text):
+        return "remember"
+    if action == "SendMessageBatch" and _TELLS.search(text):
+        return "tell"
     if action == "UpdateItem":
         return "finish" if '"delivered"' in text else "let go"
     if action == "GetSecretValue":

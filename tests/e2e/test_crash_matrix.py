@@ -24,6 +24,7 @@ from tests.e2e.interposer import (
     Interposer,
     Strike,
 )
+from tests.e2e.pinterest import Pinterest, sha256
 
 pytestmark = pytest.mark.e2e
 
@@ -38,6 +39,9 @@ assign = ["user-a", "user-b"]
 note = "Budget {What is your budget?}"
   [routes.custom_fields]
   "contact.budget" = "What is your budget?"
+  [routes.conversions]
+  delivered = "lead"
+  "stage:qualified" = "qualified_lead"
   [[routes.tag_rules]]
   when = { answer = "What is your budget?", matches = "(?i)over" }
   tags = ["hot"]
@@ -63,6 +67,7 @@ KILLS = (KILL_BEFORE, KILL_AFTER)
 OF_AWS = (KILL_BEFORE, CUT_BEFORE, KILL_AFTER, CUT_AFTER)
 # No three failures in a row without a kill in between: they would have the location paused.
 OF_CRM = (KILL_BEFORE, CUT_BEFORE, KILL_AFTER, CUT_AFTER, TIME_OUT_AFTER)
+OF_CONVERSIONS = (*OF_AWS, TIME_OUT_AFTER)
 # A call, what may happen to it, and what must have happened before for it to be made at all.
 Row = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]
 STEPS: tuple[Row, ...] = (
@@ -74,6 +79,8 @@ STEPS: tuple[Row, ...] = (
     ("note", OF_CRM, ()),
     ("task Call", OF_CRM, ()),
     ("task Write", OF_CRM, ()),
+    ("remember", OF_CONVERSIONS, ()),
+    ("tell", OF_CONVERSIONS, ()),
     ("finish", OF_AWS, ()),
     ("let go", OF_AWS, (("upsert", CUT_BEFORE),)),
 )
@@ -126,6 +133,7 @@ class Matrix:
         self.cells: dict[str, Cell] = {}
         self.leads: dict[str, dict[str, Any]] = {}
         self.contacts: dict[str, list[dict[str, Any]]] = {}
+        self.events: dict[str, list[dict[str, Any]]] = {}
         self.unsent: list[dict[str, Any]] = []
         self._numbers = count(1)
 
@@ -139,6 +147,8 @@ class Matrix:
         while self.unsent and time.monotonic() < deadline:
             self.unsent = [lead for lead in self.unsent if self._send(lead) != 200]
         within(90, lambda: self.deployment.statuses() == {"delivered": len(CELLS)} and self._is_quiet())
+        within(90, lambda: self.deployment.waiting(self.deployment.conversions) == 0)
+        self.events = Pinterest(self.deployment.stack.pinterest_api_url).events_by_person()
         for contact in self.deployment.crm.contacts():
             self.contacts.setdefault(contact.get("email", ""), []).append(contact)
 
@@ -175,7 +185,8 @@ class Matrix:
         lead = self.deployment.lead(email, more=ANSWERS)
         strikes = [Strike(function, *each) for each in before]
         # Calls to AWS are tried twice by its own client: only both are a failed call.
-        times = 2 if row[1] is OF_AWS and action in (CUT_BEFORE, CUT_AFTER) else 1
+        is_of_aws = row[1] is OF_AWS or row[1] is OF_CONVERSIONS
+        times = 2 if is_of_aws and action not in KILLS else 1
         strikes.append(Strike(function, operation, action, times))
         if operation == "remove tags":
             self._give_a_past(email)
@@ -250,8 +261,10 @@ def put_between(deployment: Deployment, interposer: Interposer) -> None:
         version = client.publish_version(FunctionName=name)["Version"]
         until(lambda name=name, version=version: is_active(client, name, version) or None, 30)  # type: ignore[misc]
         client.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    queue = deployment.failed_leads.rpartition("/")[2]
     for mapping in client.list_event_source_mappings()["EventSourceMappings"]:
-        client.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=1)
+        if mapping["EventSourceArn"].endswith(f":{queue}"):
+            client.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=1)
     deployment.sqs.set_queue_attributes(QueueUrl=deployment.failed_leads, Attributes={"VisibilityTimeout": str(HIDDEN)})
 
 
@@ -261,7 +274,7 @@ def is_active(client: Any, name: str, version: str) -> bool:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_effect_happens_once(matrix: Matrix, name: str) -> None:
-    """One contact, one note, one of each task, all tags, delivered; whatever struck, wherever."""
+    """One contact, one note, one of each task, all tags, delivered, told once; whatever struck, wherever."""
     cell, lead = matrix.cells[name], matrix.leads[name]
     assert cell.is_struck, f"{name}: this call was never made"
     item = matrix.deployment.ledger(lead)
@@ -275,11 +288,15 @@ def test_every_effect_happens_once(matrix: Matrix, name: str) -> None:
     assert OLD_STAGE not in contact["tags"], name
     assert contact["assignedTo"] in ("user-a", "user-b"), name
     assert [field["value"] for field in contact["customFields"]] == ["Over 10000"], name
+    assert [event["event_name"] for event in matrix.events[sha256(cell.email)]] == ["lead"], name
+    remembered = matrix.deployment.item(f"conversions#{LOCATION}#{contact['id']}")
+    assert remembered["lead_key"] == f"pinterest#{lead['advertiser_id']}#{lead['lead_id']}", name
 
 
 def test_nothing_is_dead_lettered_and_nobody_is_there_twice(matrix: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
-    """As many contacts as cells, and an empty dead-letter queue."""
-    assert matrix.deployment.waiting(matrix.deployment.dead_letters) == 0
+    """As many contacts as cells, and empty dead-letter queues."""
+    for queue in ("DeadLetterQueueUrl", "ConversionsDeadLetterQueueUrl"):
+        assert matrix.deployment.waiting(matrix.deployment.stack.outputs[queue]) == 0
     assert len(matrix.deployment.crm.contacts()) == len(CELLS) == len(matrix.cells)
     with capsys.disabled():
         print(f"\ncrash matrix: {len(CELLS)} cells, {matrix.interposer.calls} remote calls")

@@ -165,7 +165,7 @@ def test_whoever_hears_of_an_outcome_may_tell_it_and_one_function_takes_it():
         for action in listed(statement["Action"])
     }
     assert users == {
-        *((role, "sqs:SendMessage") for role in ("WebhookRole", "RetryRole", "ReconcileRole")),
+        *((f"{name}Role", "sqs:SendMessage") for name in ("Webhook", "Retry", "Reconcile", "Conversions")),
         *(
             ("ConversionsRole", f"sqs:{action}")
             for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")

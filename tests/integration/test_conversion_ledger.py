@@ -408,13 +408,55 @@ def test_contacts_are_found_by_their_keys(matches: Any) -> None:
 
 
 def test_a_contact_stands_for_the_lead_that_was_left_last(matches: Any) -> None:
-    """In whichever order they are delivered; what is known to hold of it outlasts them."""
-    matches.remember(msgspec.structs.replace(MATCH, standing={"contact": ("won",)}, heard_at={"contact": 5.0}))
-    later = msgspec.structs.replace(MATCH, lead_key="pinterest#1#10", left_at=MATCH.left_at + 1, user_data={})
+    """In whichever order they are delivered; of an earlier one nothing is left, be it that more is known of it."""
+    matches.remember(
+        msgspec.structs.replace(
+            MATCH, standing={"contact": ("won",)}, heard_at={"contact": 5.0}, wanted=("won",), is_test=True
+        )
+    )
+    later = msgspec.structs.replace(
+        MATCH, lead_key="pinterest#1#10", left_at=MATCH.left_at + 1, user_data={}, route="r", standing={"o1": ("open",)}
+    )
     matches.remember(later)
     matches.remember(MATCH)
+    assert known(matches) == later
+
+
+def test_a_lead_that_is_remembered_again_changes_nothing(matches: Any) -> None:
+    """Its delivery was interrupted, and something was heard meanwhile; be it that it seems to be left later now."""
+    matches.remember(MATCH)
+    matches.stand(known(matches), CONTACT_RECORD, ["won"], 100.0, wanted=["won"])
+    heard = known(matches)
+    matches.remember(msgspec.structs.replace(MATCH, standing={CONTACT_RECORD: ("tag:x",)}, wanted=("won", "tag:x")))
+    matches.remember(msgspec.structs.replace(MATCH, left_at=MATCH.left_at + 60))
+    assert known(matches) == heard
+
+
+def test_what_was_heard_of_one_lead_is_not_written_over_another(matches: Any) -> None:
+    """The person left it while somebody was still busy with what had become of the first."""
+    matches.remember(MATCH)
+    before = known(matches)
+    later = msgspec.structs.replace(MATCH, lead_key="pinterest#1#10", left_at=MATCH.left_at + 1)
     matches.remember(later)
-    assert known(matches) == msgspec.structs.replace(later, standing={"contact": ("won",)}, heard_at={"contact": 5.0})
+    matches.stand(before, CONTACT_RECORD, ["won"], 100.0, wanted=["won"])
+    assert known(matches) == later
+
+
+def test_what_a_contact_was_looked_at_for_is_remembered(matches: Any) -> None:
+    """Also that it was for nothing; and it is news even where all else is the same."""
+    matches.remember(MATCH)
+    wants: list[Any] = [None, ["won", "tag:x"], None, [], ["won"]]
+    found = []
+    for at, wanted in enumerate(wants):
+        matches.stand(known(matches), CONTACT_RECORD, (), 100.0 + at, wanted=wanted)
+        found.append(known(matches).wanted)
+    assert found == [None, ("tag:x", "won"), ("tag:x", "won"), (), ("won",)]
+    matches.stand(known(matches), CONTACT_RECORD, (), 200.0, wanted=["won"])
+    assert known(matches).heard_at == {CONTACT_RECORD: 104.0}
+    matches.remember(msgspec.structs.replace(MATCH, lead_key="pinterest#1#9a", wanted=("won", "lost")))
+    assert known(matches).wanted == ("won", "lost")
+    matches.remember(msgspec.structs.replace(MATCH, lead_key="pinterest#1#9b"))
+    assert known(matches).wanted is None
 
 
 def test_of_two_leads_of_one_moment_the_same_one_counts(matches: Any) -> None:
@@ -475,7 +517,7 @@ def test_a_contact_is_kept_a_year_from_its_last_change(aws: AwsAccount, clock: C
     matches = MatchLedger(aws.dynamodb, aws.table, now=clock)
     matches.remember(MATCH)
     clock.time += 10 * DAY
-    matches.stand(MATCH, CONTACT_RECORD, ["won"], 100.0)
+    matches.stand(MATCH, CONTACT_RECORD, ["won"], 100.0, wanted=["won"])
     [item] = aws.dynamodb.scan(TableName=aws.table)["Items"]
     assert aws.ledger() == {}
     assert item == {
@@ -490,6 +532,7 @@ def test_a_contact_is_kept_a_year_from_its_last_change(aws: AwsAccount, clock: C
         "is_test": {"BOOL": False},
         "standing": {"M": {"contact": {"L": [{"S": "won"}]}}},
         "heard_at": {"M": {"contact": {"N": "100000"}}},
+        "wanted": {"L": [{"S": "won"}]},
         "updated_at": {"S": "2027-01-25T08:00:00.000+00:00"},
         "expires_at": {"N": str(int(clock()) + 365 * DAY)},
     }

@@ -183,11 +183,14 @@ def test_an_opportunity_is_told_as_it_moves(world: World) -> None:
     staff.change_opportunity(deal["id"], status="lost")
     staff.change_opportunity(deal["id"], status="won")
     assert [event.event_id for event in world.told()] == [won.event_id]
-    assert world.calls() == ["/opportunities/pipelines"]
+    # Its record says since when it is so: read once each time that something was new.
+    reads = [path for path in world.calls() if path != "/opportunities/pipelines"]
+    assert (reads, len(world.calls())) == ([f"/opportunities/{deal['id']}"] * 3, 4)
 
 
-def test_an_opportunity_of_an_older_customer_was_not_won_by_the_lead(world: World) -> None:
-    """Somebody changes its name one day; its value is read only where it is told."""
+@pytest.mark.parametrize("may_read", [True, False], ids=["readable", "no opportunities.readonly"])
+def test_an_opportunity_of_an_older_customer_was_not_won_by_the_lead(world: World, may_read: bool) -> None:
+    """Somebody changes its name one day; whether its record says since when it is won, or nobody does."""
     deal = world.crm.staff.add_opportunity(world.contact_id, name="Kitchen", status="won")
     world.changes()
     time.sleep(0.01)
@@ -197,8 +200,13 @@ def test_an_opportunity_of_an_older_customer_was_not_won_by_the_lead(world: Worl
     world.matches.items[key] = Match(
         **{name: getattr(match, name) for name in match.__struct_fields__} | {"left_at": time.time()}
     )
+    # Webhooks tell whole milliseconds.
+    time.sleep(0.01)
+    if not may_read:
+        world.crm.add_fault(match={"path": f"/opportunities/{deal['id']}"}, status=403, times=9)
     world.crm.staff.change_opportunity(deal["id"], name="Kitchen and bath")
     assert world.told() == []
+    assert world.calls().count(f"/opportunities/{deal['id']}") == 1
     world.crm.staff.change_opportunity(deal["id"], status="open")
     world.crm.staff.change_opportunity(deal["id"], status="won")
     assert [event.outcome for event in world.told()] == ["won"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import conversions
 import reconcile
 import retry
 import webhook
@@ -28,6 +29,7 @@ from leads import wiring
 from leads.adapters.environment import Settings
 from leads.adapters.telemetry import Telemetry
 from leads.sources import PULLERS, REGISTRY
+from leads.wiring.conversions import send_conversions
 from tests import leads_made
 from tests.fakes import LOCATION
 from tests.integration.conftest import TOKEN, AwsAccount
@@ -37,15 +39,18 @@ PAGE, FORM, AD = "104857600000001", "9104857600000001", "687195905986"
 GRAPH_TOKEN, APP_SECRET, VERIFY_TOKEN = "graph-token-of-the-page", "app-secret-of-the-test", "verify-token-of-the-test"
 WORKFLOW_SECRET, PINTEREST_TOKEN = "workflow-secret-of-the-test", "pinterest-token-of-the-test"
 DESTINATION_TOKEN, SOURCE_TOKEN = "pit-of-the-destination", "pit-of-the-source"
+CONVERSION_TOKEN = "conversion-token-of-the-test"
 KEY = signing.new_key()
 
 DREAM, CPF, TICKED = "a lighthouse of my own", "529.982.247-25", "Signal me by semaphore"
 QUESTION = "What do you dream of?"
+# More digits of a phone number than any hash has by chance.
 PERSON_WORDS = re.compile(
-    r"zebediah|quillfeather|867.?53|marmalade|lighthouse|529\D?982\D?247|semaphore", re.IGNORECASE
+    r"zebediah|quillfeather|212\D{0,2}867\D?53|marmalade|lighthouse|529\D?982\D?247|semaphore", re.IGNORECASE
 )
 SECRETS = (
     *(TOKEN, GRAPH_TOKEN, APP_SECRET, VERIFY_TOKEN, WORKFLOW_SECRET, PINTEREST_TOKEN, DESTINATION_TOKEN, SOURCE_TOKEN),
+    CONVERSION_TOKEN,
     *(leads_made.KEY.hex(), base64.b64encode(leads_made.KEY).decode()),
 )
 
@@ -63,6 +68,10 @@ company_name = "{QUESTION}"
 "contact.age" = "{QUESTION}"
 "contact.home" = "{{email}}"
 "contact.no_such_field" = "{{phone}}"
+[routes.conversions]
+delivered = {{ event = "lead", value = "{{{QUESTION}}}", order_id = "{{lead_id}}" }}
+"stage:qualified" = "qualified_lead"
+"won" = {{ event = "checkout", value = "{{monetary_value}}", currency = "USD" }}
 [[routes.dnd_rules]]
 when = {{ answer = "consent:sms", not = "yes" }}
 channels = ["SMS"]
@@ -120,10 +129,12 @@ class World:
         self.left_behind: list[str] = []
         self.sent: list[str] = []
         self.reconcile_url = aws.sqs.create_queue(QueueName="reconcile")["QueueUrl"]
+        self.conversions_url = aws.sqs.create_queue(QueueName="conversions")["QueueUrl"]
         self.config = Settings(
             ledger_table_name=aws.table,
             failed_leads_queue_url=aws.failed_leads_url,
             reconcile_queue_url=self.reconcile_url,
+            conversions_queue_url=self.conversions_url,
             pinterest_keys_secret="pinterest-keys",
             pinterest_app_secret="pinterest-app",
             contacts_secret="contacts",
@@ -139,6 +150,9 @@ class World:
             (folder / f"{name}.toml").write_text(text, "utf-8")
         self._folder = folder
         self.parts = self.built("routes")
+        self.sender = send_conversions(self.parts)
+        # Messages that the conversions function has kept in the queue.
+        self.untold: list[dict[str, Any]] = []
 
     def built(self, routes: str) -> wiring.Parts:
         """The parts, with these routes. What is sent to a queue is noted, and shows up at once."""
@@ -191,6 +205,35 @@ class World:
         self.drop(self.aws.failed_leads_url, done)
         return list((left | {message["MessageId"]: message for message in self.waiting()}).values())
 
+    def tell(self, *, receives: str = "1") -> None:
+        """All that waits in the conversions queue through its function's handler; what stays, stays for the next."""
+        waiting = [*self.untold, *self.aws._receive(self.conversions_url)]
+        messages = list({message["MessageId"]: message for message in waiting}.values())
+        for message in messages:
+            message["Attributes"]["ApproximateReceiveCount"] = receives
+        records = {"Records": [record_of(message) for message in messages]}
+        answer = conversions.handler(records, Context(120), self.sender)
+        self.left_behind.append(str(answer))
+        kept = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        self.untold = [message for message in messages if message["MessageId"] in kept]
+        self.drop(self.conversions_url, [message for message in messages if message["MessageId"] not in kept])
+
+    def tell_redriven(self) -> None:
+        """What was left, once a person has put it into the queue again."""
+        bodies = [message["Body"] for message in self.untold]
+        self.drop(self.conversions_url, self.untold)
+        self.untold = []
+        for body in bodies:
+            self.aws.sqs.send_message(QueueUrl=self.conversions_url, MessageBody=body)
+        # A sender of its own, as what a location has asked for is not over yet.
+        self.sender = send_conversions(self.parts)
+        self.tell()
+
+    def put(self, *messages: Any) -> None:
+        """What other systems write into the conversions queue."""
+        for message in messages:
+            self.aws.sqs.send_message(QueueUrl=self.conversions_url, MessageBody=json.dumps(message))
+
     def waiting(self) -> list[dict[str, Any]]:
         """The messages that show up in the failed-leads queue now; they stay out of sight from then on."""
         return self.aws.parked()
@@ -224,10 +267,14 @@ class World:
             self.ahead += 1000
         return report
 
-    def clear(self) -> None:
+    def mend(self) -> None:
         self.crm.clear_faults()
         self.graph.clear_faults()
         self.pinterest.clear_faults()
+        self.pinterest.clear_event_faults()
+
+    def clear(self) -> None:
+        self.mend()
         # Nobody is kept waiting for what went wrong a moment ago.
         self.ahead += 1000
 
@@ -281,6 +328,17 @@ class World:
         told = {"contact_id": contact["id"], "full_name": person.name, "email": person.email, QUESTION: DREAM}
         return json.dumps(told | {"phone": person.phone}).encode(), {"X-LeadRelay-Secret": WORKFLOW_SECRET}
 
+    def becomes_a_customer(self, person: Person) -> None:
+        """The person's contact is qualified and its opportunity won, as signed webhooks of the CRM tell it."""
+        contact_id = next(each["id"] for each in self.crm.contacts() if each.get("email") == person.email)
+        contact = self.crm.staff.tag_contact(contact_id, "stage: qualified", person.name)
+        won = self.crm.staff.add_opportunity(contact_id, name=f"{person.name}: {DREAM}", status="won")
+        told = [event("ContactTagUpdate", LOCATION, contact), event("OpportunityStatusUpdate", LOCATION, won)]
+        # Of this one everything has to be read.
+        told.append(event("ContactUpdate", LOCATION, contact | {"tags": []}))
+        body = json.dumps(told).encode()
+        assert self.post("leadconnector", body, signing.signed(body, KEY)) == 200
+
     def _contact(self, person: Person) -> dict[str, Any]:
         return self.crm.staff.create_contact(
             SOURCE_LOCATION,
@@ -310,7 +368,10 @@ def world(
     locations = {LOCATION: {"token": DESTINATION_TOKEN}, SOURCE_LOCATION: {"token": SOURCE_TOKEN}}
     aws.secrets.put_secret_value(SecretId="contacts", SecretString=json.dumps({"locations": locations}))
     for name, value in {
-        "pinterest-app": {"access_token": PINTEREST_TOKEN},
+        "pinterest-app": {
+            "access_token": PINTEREST_TOKEN,
+            "conversion_tokens": {leads_made.ACCOUNT: CONVERSION_TOKEN},
+        },
         "facebook": {
             "app_id": "1",
             "app_secret": APP_SECRET,
@@ -345,7 +406,7 @@ def world(
     with (
         ContactsSandbox(tokens, burst=100_000, users=("somebody",)) as crm,
         GraphSandbox({PAGE: GRAPH_TOKEN}, app_secret=APP_SECRET, forms=[form]) as graph,
-        PinterestSandbox([PINTEREST_TOKEN], ads=[ad]) as pinterest,
+        PinterestSandbox([PINTEREST_TOKEN], ads=[ad], conversion_tokens=[CONVERSION_TOKEN]) as pinterest,
     ):
         yield World(aws, crm, graph, pinterest, tmp_path)
 
@@ -428,6 +489,38 @@ PINTEREST_FAULTS: dict[str, Callable[[World, Person], Any]] = {
         status=200, body=quoting(person), times=3
     ),
     "hangs up": lambda world, _: world.pinterest.add_fault(drop_connection=True, times=3),
+}
+
+EVENTS = {"path": f"/v5/ad_accounts/{leads_made.ACCOUNT}/events"}
+
+
+def events_fault(status: int, **details: Any) -> Callable[[World, Person], Any]:
+    """A call with events is refused, in words that repeat what was in it."""
+
+    def order(world: World, person: Person) -> None:
+        said = quoting(person)
+        words = said["error"]["message"]
+        verdicts = [{"status": "failed", "error_message": words, "warning_message": words}]
+        body = {**said, "code": status, "message": words, "details": {**said, "events": verdicts, "field": words}}
+        world.pinterest.add_fault(match=EVENTS, status=status, body=body | details, headers={"x-ratelimit-reset": "9"})
+
+    return order
+
+
+def event_fault(which: str) -> Callable[[World, Person], Any]:
+    """Each event alone is refused or warned of, in such words."""
+    return lambda world, person: world.pinterest.add_event_fault(
+        event_name="lead", **{which: f"user_data.em: {person.email} of {person.name} ({person.phone}) is not hashed"}
+    )
+
+
+EVENT_FAULTS: dict[str, Callable[[World, Person], Any]] = {
+    **{f"answers {status}": events_fault(status) for status in (400, 401, 403, 422, 429, 500)},
+    "answers something else": events_fault(200, events={"status": DREAM}),
+    "refuses an event": event_fault("error_message"),
+    "warns of an event": event_fault("warning_message"),
+    "hangs up": lambda world, _: world.pinterest.add_fault(match=EVENTS, drop_connection=True),
+    "answers too late": lambda world, _: world.pinterest.add_fault(match=EVENTS, drop_connection=True, after=True),
 }
 
 # How a source is sent leads → its name in the registry, what of its own may go wrong, and reasons that must come up.
@@ -527,6 +620,76 @@ def test_a_person_through_reconcile(source: str, world: World, nobody: Callable[
     assert '"status":"failed"' in logged or '"status":"running"' in logged
 
 
+def test_a_person_who_becomes_a_customer(world: World, nobody: Callable[[], str]) -> None:
+    """Delivered, qualified and won, of every source; Pinterest hears of its own leads only, and as hashes."""
+    for way, (source, *_) in WAYS.items():
+        person = Person()
+        assert world.post(source, *world.lead(way, person)) == 200
+        world.becomes_a_customer(person)
+    for _ in range(2):
+        # What comes of a change is a message of its own.
+        world.tell()
+    assert not world.untold
+    told = [row["event"] for row in world.pinterest.events()]
+    assert sorted(event["event_name"] for event in told) == ["checkout", "lead", "qualified_lead"]
+    assert not PERSON_WORDS.findall(json.dumps(told))
+    assert nobody().count('"event sent"') == 3
+
+
+def test_a_person_through_conversions(world: World, nobody: Callable[[], str]) -> None:
+    """Told with every fault of Pinterest's and the CRM's: in the first attempt, in the last one, and cured."""
+    of_crm = crm_faults(DESTINATION, 500)
+    for fault in (*EVENT_FAULTS.values(), of_crm["answers 500"], of_crm["answers something else"]):
+        person = Person()
+        assert world.post("pinterest", *world.lead("pinterest", person)) == 200
+        if fault in of_crm.values():
+            world.becomes_a_customer(person)
+        world.put(raw_event(person, event_id=person.email))
+        fault(world, person)
+        world.tell()
+        world.tell(receives="9")
+        world.mend()
+        world.tell_redriven()
+    world.tell()
+    assert not world.untold
+    logged = nobody()
+    reasons = {"event_refused", "conversion_token_refused", "conversion_not_permitted", "pinterest_throttled"}
+    reasons |= {"pinterest_5xx", "pinterest_unexpected", "contacts_api_5xx", "contacts_api_unexpected"}
+    assert reasons <= set(re.findall(r'"reason":"(\w+)"', logged))
+    assert all(f'"event {status}"' in logged for status in ("queued", "sent", "held", "failed"))
+    assert '"em: unhashed"' in logged
+
+
+def raw_event(person: Person, **more: Any) -> dict[str, Any]:
+    """An event of another system with everything in the clear."""
+    plain = {"v": 1, "ad_account_id": leads_made.ACCOUNT, "event_name": "signup", "event_time": int(time.time()) - 60}
+    told = {"email": person.email, "phone": person.phone, "first_name": person.first, "last_name": person.last}
+    return {**plain, **told, "external_id": CPF, "content_name": DREAM, "click_id": person.email, **more}
+
+
+def test_a_person_in_messages_of_other_systems(world: World, nobody: Callable[[], str]) -> None:
+    """Raw, misspelt, in the wrong place or in no form at all: what is wrong is said without a word of it."""
+    person = Person()
+    words = f"{person.name} {person.email} {person.phone} {DREAM}"
+    plain = ("email", "phone", "first_name", "last_name", "event_name", "v")
+    members = [name for name in raw_event(person) if name not in plain]
+    members += ["event_id", "hashed_email", "hashed_maids", "value", "currency", "contents", "app_info", "num_items"]
+    values: tuple[Any, ...] = (words, [words], {words: words})
+    shapes = [raw_event(person, **{name: value}) for name in members for value in values]
+    change = {"location_id": LOCATION, "contact_id": person.email, "record": person.name, "tags": [person.name]}
+    world.put(
+        raw_event(person), raw_event(person, email=None, phone=None), raw_event(person, event_time=1_600_000_000),
+        *shapes, {person.email: 1}, {person.name: person.name}, {"emial": person.email}, words, [words], {},
+        *({"crm_change": told} for told in (change, {**change, "at": person.name}, [person.name], person.name)),
+        {"v": person.name},
+    )  # fmt: skip
+    world.tell()
+    world.tell(receives="9")
+    logged = nobody()
+    reasons = {"unknown_field", "unreadable_message", "not_hashed", "bad_account", "bad_time", "bad_value"}
+    assert reasons | {"no_identifier", "too_old"} <= set(re.findall(r'"reason":"(\w+)"', logged))
+
+
 def test_an_error_that_nobody_foresaw(world: World, nobody: Callable[[], str]) -> None:
     """Its own words may be anything, so only its kind and its place are told."""
     person = Person()
@@ -543,9 +706,14 @@ def test_an_error_that_nobody_foresaw(world: World, nobody: Callable[[], str]) -
             assert world.post(source, *world.lead(way, Person())) in (200, 503)
         world.retry(world.waiting())
         world.order({"source": "facebook", "wait": False})
+        world.put(raw_event(Person()))
+        world.tell()
     logged = nobody()
     assert '"reason":"unexpected_error"' in logged
-    assert all(message in logged for message in ("lead parked", "lead held", "webhook failed", "reconcile failed"))
+    assert all(
+        message in logged
+        for message in ("lead parked", "lead held", "event held", "webhook failed", "reconcile failed")
+    )
     assert "RuntimeError in breaks" in logged
 
 

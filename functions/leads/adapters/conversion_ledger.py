@@ -87,9 +87,9 @@ class ConversionLedger:
         owned = {":its_owner": {"S": claim.owner}}
         self._write(claim.key, values, _OWNED, owned, removed=("sending_until", "reason", "detail"))
 
-    def put_back(self, claim: EventClaim, *, reason: str) -> None:
+    def put_back(self, claim: EventClaim, *, reason: str, detail: str = "") -> None:
         """Records why an event waits, and lets go of it. What may have become of earlier sendings stays in doubt."""
-        values = {"state": {"S": HELD}, "reason": {"S": reason}} | self._moment()
+        values = {"state": {"S": HELD}, "reason": {"S": reason}, "detail": {"S": detail}} | self._moment()
         self._write(claim.key, values, _SENT_BY, _by(claim.owner), removed=("sending_until", "owner"))
 
     def fail(self, event: Event, *, claim: EventClaim | None, message_id: str, reason: str, detail: str = "") -> bool:

@@ -20,20 +20,21 @@ HEARD_OFTEN_ENOUGH = 3600.0
 _REMEMBER = (
     "SET #location_id = :location_id, #contact_id = :contact_id, #lead_key = :lead_key, #account = :account,"
     " #route = :route, #left_at = :left_at, #user_data = :user_data, #is_test = :is_test, #updated_at = :updated_at,"
-    " #expires_at = :expires_at, #standing = if_not_exists(#standing, :standing),"
-    " #heard_at = if_not_exists(#heard_at, :heard_at)"
+    " #expires_at = :expires_at, #standing = :standing, #heard_at = :heard_at"
 )
 _NAMES = (
     "location_id", "contact_id", "lead_key", "account", "route", "left_at", "user_data", "is_test", "updated_at",
-    "expires_at", "standing", "heard_at",
+    "expires_at", "standing", "heard_at", "wanted",
 )  # fmt: skip
 # Of two leads of one moment always the same one counts, in whichever order they come.
-_IS_LATEST = "attribute_not_exists(pk) OR #left_at < :left_at OR (#left_at = :left_at AND #lead_key <= :lead_key)"
+_IS_ANOTHER = "#lead_key <> :lead_key AND (#left_at < :left_at OR (#left_at = :left_at AND #lead_key < :lead_key))"
+_IS_LATEST = f"attribute_not_exists(pk) OR ({_IS_ANOTHER})"
 _HEARD = "SET #heard_at.#record = :at, #updated_at = :updated_at, #expires_at = :expires_at"
+_WANTED, _WANTED_UNKNOWN = ", #wanted = :wanted", " REMOVE #wanted"
 _HOLDS = ", #standing.#record = :holding"
 _HOLDS_NO_MORE = " REMOVE #standing.#record"
-# A contact that was erased in between stays erased.
-_IS_NEWS = "attribute_exists(pk) AND (attribute_not_exists(#heard_at.#record) OR #heard_at.#record <= :at)"
+# A contact that was erased in between stays erased, and what was heard of one lead's is not written over another's.
+_IS_NEWS = "#lead_key = :lead_key AND (attribute_not_exists(#heard_at.#record) OR #heard_at.#record <= :at)"
 
 
 class MatchLedger:
@@ -59,7 +60,7 @@ class MatchLedger:
     def remember(self, match: Match) -> None:
         """The contact's lead from now on, unless one that was left later is known; repeating it changes nothing.
 
-        What holds of a contact that is known stays as it is.
+        Of an earlier lead nothing stays: what stood before this one the match says itself.
         """
         values = {
             ":location_id": {"S": match.location_id},
@@ -73,32 +74,45 @@ class MatchLedger:
             ":standing": {"M": {record: _texts(holding) for record, holding in match.standing.items()}},
             ":heard_at": {"M": {record: _moment(at) for record, at in match.heard_at.items()}},
         }
-        names = {f"#{name}": name for name in _NAMES}
-        self._update(match.key, _REMEMBER, _IS_LATEST, names, values)
+        if match.wanted is not None:
+            values[":wanted"] = _texts(match.wanted)
+        expression = _REMEMBER + (_WANTED_UNKNOWN if match.wanted is None else _WANTED)
+        self._update(match.key, expression, _IS_LATEST, _aliases(_NAMES), values)
 
     def find(self, keys: Sequence[str]) -> dict[str, Match]:
         """The contacts with these keys; those that nobody knows are left out."""
         items = batch_read.read(self._client, self._table, keys, sleep=self._sleep)
         return {key: _match(item) for key, item in items.items()}
 
-    def stand(self, match: Match, record: str, holding: Collection[str], at: float) -> None:
-        """What holds of a record from now on, unless something later was heard of it.
+    def stand(
+        self,
+        match: Match,
+        record: str,
+        holding: Collection[str],
+        at: float,
+        *,
+        wanted: Collection[str] | None = None,
+    ) -> None:
+        """What holds of a record from now on, unless something later was heard of it, or its lead is another by now.
 
         match: as it is known, with what was put down since it was read: what it says already is not written again.
-        at: epoch seconds.
+        at: epoch seconds. wanted: as in Match, None where it stays as it is.
         """
         heard = match.heard_at.get(record)
-        is_same = set(match.standing.get(record, ())) == set(holding)
+        is_same = set(match.standing.get(record, ())) == set(holding) and _is_same(match.wanted, wanted)
         if heard is not None and (heard > at or (is_same and at - heard < HEARD_OFTEN_ENOUGH)):
             return
-        values: dict[str, Any] = {":at": _moment(at)}
+        values: dict[str, Any] = {":at": _moment(at), ":lead_key": {"S": match.lead_key}}
+        used = ["lead_key", "heard_at", "standing", "updated_at", "expires_at"]
+        expression = _HEARD
+        if wanted is not None:
+            values[":wanted"] = _texts(sorted(wanted))
+            used.append("wanted")
+            expression += _WANTED
         if holding:
             values[":holding"] = _texts(sorted(holding))
-        expression = _HEARD + (_HOLDS if holding else _HOLDS_NO_MORE)
-        names = {f"#{name}": name for name in ("heard_at", "standing", "updated_at", "expires_at")} | {
-            "#record": record
-        }
-        self._update(match.key, expression, _IS_NEWS, names, values)
+        expression += _HOLDS if holding else _HOLDS_NO_MORE
+        self._update(match.key, expression, _IS_NEWS, _aliases(used) | {"#record": record}, values)
 
     def _update(self, key: str, expression: str, condition: str, names: dict[str, str], values: dict[str, Any]) -> None:
         """Changes the item where the condition holds; where it does not, what is there knows better."""
@@ -134,7 +148,16 @@ def _match(item: Item) -> Match:
         is_test=bool(item.get("is_test", {}).get("BOOL", False)),
         standing={record: texts(standing, record) for record in standing},
         heard_at={record: number(heard_at, record) / 1000 for record in heard_at},
+        wanted=texts(item, "wanted") if "wanted" in item else None,
     )
+
+
+def _is_same(known: Collection[str] | None, wanted: Collection[str] | None) -> bool:
+    return wanted is None or (known is not None and set(known) == set(wanted))
+
+
+def _aliases(names: Collection[str]) -> dict[str, str]:
+    return {f"#{name}": name for name in names}
 
 
 def _moment(seconds: float) -> dict[str, str]:

@@ -236,7 +236,8 @@ def _measures(outcome: Outcome, received: bool) -> Iterator[tuple[str, float]]:
 def _event_measures(outcome: EventOutcome) -> Iterator[tuple[str, float]]:
     # What failed for good comes back until SQS dead-letters it.
     if not outcome.repeated:
-        yield _BY_EVENT_STATUS[outcome.status], 1
+        if outcome.status in _BY_EVENT_STATUS:
+            yield _BY_EVENT_STATUS[outcome.status], 1
         if outcome.reason in _BY_EVENT_REASON:
             yield _BY_EVENT_REASON[outcome.reason], 1
     if outcome.warnings:

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from leads.core.lead import plain_id
+
 # An ad account's id has up to 18 digits (the OpenAPI file's parameter path_ad_account_id).
 _ACCOUNT = re.compile(r"[0-9]{1,18}")
 # One of these sets of user data must be there, else nobody could be matched (ConversionEventsUserData).
@@ -45,9 +47,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
 
     @property
+    def known_as(self) -> str:
+        """The event's id where it may be read: other systems have been seen to use an e-mail address for one."""
+        return plain_id(self.event_id)
+
+    @property
     def key(self) -> str:
         """What the ledger knows it by; a test is another event than the one it stands for."""
-        return f"event#{self.account}#{self.event_id}" + ("#test" if self.is_test else "")
+        return f"event#{self.account}#{self.known_as}" + ("#test" if self.is_test else "")
 
     @property
     def is_identified(self) -> bool:
@@ -82,10 +89,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class EventOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an event in one attempt: ids and codes only, so that it may be logged as it is.
 
-    status: `sent`, `duplicate` (sent before), `ignored` (not to be sent), `held` (hidden until its next attempt) or
-        `failed` (on its way to the dead letters).
+    status: `sent`, `duplicate` (sent before), `ignored` (not to be sent), `queued` (found in a change of the CRM, and
+        now a message of its own), `held` (hidden until its next attempt) or `failed` (on its way to the dead letters).
     reason, detail: why, as a code and a sentence. repeated: a verdict that was known before.
-    message_id: the queue message that brought it. outcome, lead_key, event_id, event: see Event.
+    message_id: the queue message that brought it. outcome, lead_key, event: see Event; event_id: Event.known_as.
     warnings: what Pinterest has to say of fields. is_test: it was sent as a test.
     wait: seconds until the next attempt; attempt: which one this was; retry_after: seconds the other side asked for.
     age: seconds since the event happened.
@@ -113,8 +120,8 @@ class EventOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen to the event."""
-        return self.status in ("sent", "duplicate", "ignored")
+        """Whether the message that brought the event has served its purpose."""
+        return self.status in ("sent", "duplicate", "ignored", "queued")
 
 
 def is_account(text: Any) -> bool:

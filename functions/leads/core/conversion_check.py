@@ -9,7 +9,7 @@ from leads.core.answers import folded
 from leads.core.condition_check import Fault
 from leads.core.conversion import is_account
 from leads.core.outcome_names import BEGINNINGS, DELIVERED, STATUSES, is_outcome, split
-from leads.core.placeholders import names_in
+from leads.core.placeholders import CAMPAIGN_NAMES, LEAD_NAMES, names_in
 from leads.core.routes import Conversion, Route
 from leads.core.rule_check import of_template
 from leads.core.wording import clip, did_you_mean
@@ -55,6 +55,8 @@ def _of_conversion(key: str, outcome: str, conversion: Conversion) -> Iterator[F
     event = conversion.event
     if not event.strip() or len(event) > _LONGEST_NAME:
         yield key, f"needs the name of an event, of at most {_LONGEST_NAME} characters, such as lead"
+    elif "@" in event:
+        yield key, f"is told as `{clip(event)}`, which is an address and no name"
     elif "{" in event or "}" in event:
         yield key, "is told as the same event for every lead, so its name takes no placeholder"
     elif event not in STANDARD_EVENTS and (standard := _FOLDED.get(folded(event).replace("_", "").replace("-", ""))):
@@ -67,7 +69,13 @@ def _of_conversion(key: str, outcome: str, conversion: Conversion) -> Iterator[F
         yield f"{key}.currency", f"is `{clip(currency)}`; write three letters, such as USD"
     for name, template in (("value", value), ("currency", currency), ("order_id", conversion.order_id)):
         yield from of_template(f"{key}.{name}", template)
-        unknown = next((it for it in names_in(template) if it not in CRM_NAMES), "") if outcome != DELIVERED else ""
-        if unknown:
-            allowed = ", ".join(f"{{{it}}}" for it in CRM_NAMES)
+        if outcome != DELIVERED:
+            takes: tuple[str, ...] = CRM_NAMES
+        elif name == "order_id":
+            # It is sent in the clear, so nothing of the person may be in it.
+            takes = (*LEAD_NAMES, *CAMPAIGN_NAMES)
+        else:
+            continue
+        if unknown := next((it for it in names_in(template) if it not in takes), ""):
+            allowed = ", ".join(f"{{{it}}}" for it in takes)
             yield f"{key}.{name}", f"takes {allowed} only, and there is `{{{clip(unknown)}}}`"

@@ -17,11 +17,14 @@ from leads.core.conversion_values import (
     at_most,
     currency,
     decimal,
+    event_name,
     flag,
     hashes,
     integer,
+    lead_key,
     moment,
     one_of,
+    outcome,
     record,
     records,
     text,
@@ -84,14 +87,14 @@ _CONTENT: Mapping[str, Reader] = {
 }
 _OWN: Mapping[str, Reader] = {
     "ad_account_id": account,
-    "event_name": at_most(_LONGEST_ID),
+    "event_name": at_most(_LONGEST_ID, event_name),
     "event_time": moment,
     # As it is: what a website's tag sends for the same event is compared with it.
     "event_id": at_most(_LONGEST_ID, text_as_given),
     "action_source": one_of(*ACTION_SOURCES),
     "test": flag,
-    "lead": text,
-    "outcome": text,
+    "lead": lead_key,
+    "outcome": at_most(_LONGEST_ID, outcome),
 }
 _PERSON: Mapping[str, Reader] = dict.fromkeys(
     ("click_id", "partner_id", "client_ip_address", "client_user_agent"), text

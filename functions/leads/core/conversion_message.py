@@ -19,6 +19,9 @@ from leads.core.user_data import hashed
 
 VERSION = 1
 
+# The message does not say for which ad account it is, and there is not just one.
+NO_ACCOUNT = "no_account"
+
 # By how much a sender's clock may be ahead, in seconds.
 _CLOCKS_DIFFER = 600
 _CHANGE = "crm_change"
@@ -126,7 +129,7 @@ def _only(accounts: Collection[str]) -> str:
         return next(iter(accounts))
     known = "no ad account has a conversion token" if not accounts else "several ad accounts have conversion tokens"
     raise Undeliverable(
-        "no_account", f"{known}: say in `ad_account_id` which one the event is for", fields=("ad_account_id",)
+        NO_ACCOUNT, f"{known}: say in `ad_account_id` which one the event is for", fields=("ad_account_id",)
     )
 
 

@@ -13,12 +13,12 @@ from leads.core.contact_record import ContactRecord
 from leads.core.conversion import Event, event_id_of, is_account
 from leads.core.lead import Lead
 from leads.core.match import CONTACT_RECORD, Match
-from leads.core.outcome_names import DELIVERED, of_tags
+from leads.core.outcome_names import DELIVERED, has_stage_field, of_tags, split
 from leads.core.placeholders import fill
 from leads.core.plan import TEST_LEAD, Plan
 from leads.core.routes import Conversion, Defaults, Route
 from leads.core.ruled_lead import RuledLead
-from leads.core.tagging import tag_of
+from leads.core.tagging import stage_field, tag_of
 from leads.core.user_data import of_contact
 
 # Ad platforms that hear what became of their leads.
@@ -82,7 +82,7 @@ def conversion_of(
         account=lead.account,
         lead_key=lead.ledger_key,
         left_at=left_at,
-        user_data=of_contact(fields),
+        user_data=of_contact(fields, dict(read.answers.items())),
         is_test=lead.is_test,
         wanted=tuple(name for name in route.conversions if name != DELIVERED),
         defaults=defaults,
@@ -129,8 +129,10 @@ def plain_decimal(value: str | int | float, values: Mapping[str, str]) -> str:
 
 
 def match_of(plan: Plan, planned: PlannedConversion, record: ContactRecord) -> Match:
-    """What is remembered of the contact that the lead became."""
-    stood = _stood_before(plan, planned, record)
+    """What is remembered of the contact that the lead became, and of what it stood for before."""
+    # Whatever became of a contact that came with the lead came after it.
+    is_of_lead = record.is_new or (record.added_at is not None and record.added_at >= planned.left_at)
+    stood = () if is_of_lead else _stood_before(plan, planned, record)
     return Match(
         location_id=plan.location_id,
         contact_id=record.contact_id,
@@ -141,15 +143,23 @@ def match_of(plan: Plan, planned: PlannedConversion, record: ContactRecord) -> M
         user_data=planned.user_data,
         is_test=planned.is_test,
         standing={CONTACT_RECORD: tuple(sorted(stood))} if stood else {},
+        wanted=planned.wanted if is_of_lead else _looked_for(plan, planned),
     )
+
+
+def _looked_for(plan: Plan, planned: PlannedConversion) -> tuple[str, ...]:
+    """The wanted outcomes but for stages in a custom field that the lead leaves alone: what is in it is not known."""
+    given = {value.key for value in plan.custom_fields}
+
+    def is_known(name: str) -> bool:
+        is_in_field = has_stage_field([name], planned.defaults)
+        return not is_in_field or stage_field(split(name)[1], planned.defaults) in given
+
+    return tuple(filter(is_known, planned.wanted))
 
 
 def _stood_before(plan: Plan, planned: PlannedConversion, record: ContactRecord) -> Collection[str]:
     """The wanted outcomes that the contact's tags stood for before the lead: those are not what became of it."""
-    is_of_lead = record.is_new or (record.added_at is not None and record.added_at >= planned.left_at)
-    if is_of_lead:
-        # Whatever was tagged since the contact has been there came after the lead.
-        return ()
     # A stage that the lead sets takes the place of any other.
     ends = (plan.stage.prefix,) if plan.stage else ()
     tags = [tag for tag in map(tag_of, record.tags) if tag not in plan.tags and not tag.startswith(ends)]

@@ -11,6 +11,7 @@ from typing import Any
 from leads.core.conversion import is_account
 from leads.core.errors import Undeliverable
 from leads.core.lenient_json import plain_text
+from leads.core.outcome_names import is_outcome
 from leads.core.user_data import NAMES, is_hash, is_hash_of_nothing
 from leads.core.wording import clip, did_you_mean
 
@@ -29,9 +30,10 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})(?:[eE][
 # A decimal beyond this is no sum of money, and would be a long row of zeros.
 _MOST_DIGITS = 20
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+_LEAD_KEY = re.compile(r"[a-z]{1,20}(?:#[A-Za-z0-9_.:>-]{1,260}){1,2}")
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-# What may be shown of a name that is none of ours: one that a program gives. Of a file without a heading the first
-# row's values arrive as names.
+# What may be shown of a name that is none of ours: one that a program gives, near to one of ours. Of a file without a
+# heading the first row's values arrive as names.
 _SHOWN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*")
 
 
@@ -42,9 +44,10 @@ def fault(name: str, remedy: str, *, reason: str = "bad_value") -> Undeliverable
 
 def unknown(name: str, known: Mapping[str, Any], *, within: str = "a conversion message") -> Undeliverable:
     """The refusal of a message because of a name that nothing is known by."""
-    shown = f"`{clip(name)}`" if _SHOWN_NAME.fullmatch(name) else "one of its names (which is not shown)"
     short = next((f"hashed_{long}" for long, key in NAMES.items() if key == name and long != name), "")
     meant = f"; did you mean `{short}`?" if short in known else did_you_mean(clip(name), known)
+    is_shown = meant and _SHOWN_NAME.fullmatch(name)
+    shown = f"`{clip(name)}`" if is_shown else "one of its names (which is not shown)"
     return Undeliverable("unknown_field", f"{shown} is no member of {within}{meant or ': leave it out'}")
 
 
@@ -153,6 +156,30 @@ def _iso(written: str) -> float:
     if found.tzinfo is None:
         raise ValueError("no zone")
     return found.timestamp()
+
+
+def event_name(name: str, value: Any) -> str | None:
+    """The name of an event, which is told of in logs: no address of a person's."""
+    written = text(name, value)
+    if written is not None and "@" in written:
+        raise fault(name, "is no event's name: write a standard one such as lead, or one of your own")
+    return written
+
+
+def lead_key(name: str, value: Any) -> str | None:
+    """The ledger's key of a lead."""
+    written = text(name, value)
+    if written is not None and not _LEAD_KEY.fullmatch(written):
+        raise fault(name, "is no lead's key, such as pinterest#111764359001#7000001: leave it out")
+    return written
+
+
+def outcome(name: str, value: Any) -> str | None:
+    """What became of a lead, by the name that routes have for it."""
+    written = text_as_given(name, value)
+    if written is not None and not is_outcome(written):
+        raise fault(name, "is no outcome of a lead, such as delivered: leave it out")
+    return written
 
 
 def account(name: str, value: Any) -> str | None:

@@ -16,6 +16,8 @@ KEPT_SECONDS = 100 * 86_400
 
 # The contact fields by which a person is known.
 _KINDS = ("email", "phone")
+# The same as Pinterest is told of them: SHA-256 of what a person was asked to be erased by.
+HASHED_KINDS = ("em", "ph")
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -62,7 +64,8 @@ def is_of(names: Set[str], *, asked: Set[str], known_with: Set[str]) -> bool:
 def name_of(kind: str, value: str) -> str:
     """What is hashed of a person: `email:` or `phone:` and the value, in which case and blanks make no difference.
 
-    kind: `email` or `phone`. value: as the CRM is given it; a phone number in E.164.
+    kind: `email` or `phone`. value: as the CRM is given it; a phone number in E.164. Or one of HASHED_KINDS and a
+    hash.
     """
     return f"{kind}:{''.join(value.split()).casefold()}"
 

@@ -16,9 +16,12 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     lead_key, account: of the person's last lead; route: the route that took it, by name.
     left_at: epoch seconds at which that was left: nothing that happened before is an outcome of it.
     user_data: as in Event, all of it hashed; what was submitted, whatever the CRM's users change later.
-    standing: record (see CONTACT_RECORD) → outcomes that held of it when it was last heard of. Only what was not among
-        them before is news.
-    heard_at: record → epoch seconds of what was last heard of it.
+    standing: record (see CONTACT_RECORD) → outcomes that held of it when it was last heard of, of an opportunity also
+        its status and stage where nobody wants them, and as `untold:…` what it may have been before the lead. Only what
+        was not among them before is news.
+    heard_at: record → epoch seconds of what was last heard of it since this lead.
+    wanted: the outcomes that the contact's own record was last looked at for; None: those of the route. Whether any
+        other held by then nobody knows.
     """
 
     location_id: str
@@ -31,6 +34,7 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     is_test: bool = False
     standing: dict[str, tuple[str, ...]] = {}
     heard_at: dict[str, float] = {}
+    wanted: tuple[str, ...] | None = None
 
     @property
     def key(self) -> str:
@@ -50,6 +54,7 @@ class CrmChange(msgspec.Struct, frozen=True, kw_only=True):
     tags: those that a route's outcomes name, None when they were not told and have to be read.
     is_opportunity: the record is one.
     status, stage: the opportunity's status and pipeline stage (id or name), "" when not told.
+    is_status_transition, is_stage_transition: it has become that just then; else it only is so.
     monetary_value, currency: "" when not told. outcomes: names of outcomes that the sender itself has put there.
     """
 
@@ -61,6 +66,8 @@ class CrmChange(msgspec.Struct, frozen=True, kw_only=True):
     is_opportunity: bool = False
     status: str = ""
     stage: str = ""
+    is_status_transition: bool = False
+    is_stage_transition: bool = False
     monetary_value: str = ""
     currency: str = ""
     outcomes: tuple[str, ...] = ()

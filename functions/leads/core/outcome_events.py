@@ -49,8 +49,8 @@ def outcome_event(
 ) -> Event:
     """The event that an outcome of a matched lead is told as, the same whenever it is told. at: epoch seconds.
 
-    The texts are "" where they are not known. A currency that the route does not name is the one that was told, and an
-    order that it does not name is the opportunity.
+    The texts are "" where they are not known. The value that was told goes with the currency that was told, if one was,
+    and an order that the route does not name is the opportunity.
     """
     from leads.core.conversion_plan import custom_data_of
 
@@ -60,9 +60,11 @@ def outcome_event(
         "opportunity_id": opportunity_id,
         "lead_id": _lead_id(match.lead_key),
     }
+    # An amount that was told goes with the currency that was told, whatever the route takes for the usual one.
+    is_told = bool(currency) and needs_value(conversion)
     usual = msgspec.structs.replace(
         conversion,
-        currency=conversion.currency or "{currency}",
+        currency="{currency}" if is_told else conversion.currency or "{currency}",
         order_id=conversion.order_id or "{opportunity_id}",
     )
     custom_data = custom_data_of(usual, values)

@@ -88,6 +88,8 @@ QC Quebec
 SK Saskatchewan
 YT Yukon/Yukon Territory/Territoire du Yukon
 """
+# Countries of the states and provinces in the table.
+_HOMES = ("US", "CA")
 _CODE = re.compile(r"[a-z]{2}")
 _CODE_WITH_COUNTRY = re.compile(r"([a-z]{2})[ _-]([a-z]{2})", re.IGNORECASE)
 
@@ -99,8 +101,12 @@ def region_code(text: str) -> str | None:
     nor accents, dots and blanks make a difference.
     """
     both = _CODE_WITH_COUNTRY.fullmatch(text.strip())
-    if both and country_code(both[1]):
-        return both[2].upper()
+    if both:
+        # "CA US" and "US-CA": both halves may be either.
+        first, second = both[1].upper(), both[2].upper()
+        if second in _HOMES and first in _codes().values():
+            return first
+        return second if country_code(first) else None
     name = _folded(text)
     return name.upper() if _CODE.fullmatch(name) else _codes().get(name)
 

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from leads.core.answers import text_of
 from leads.core.birth_date import complete_birth_date
@@ -23,7 +23,10 @@ Rule = Callable[[str, Sequence[str]], str]
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 # What careless senders hash when there is no value: it would make one person of all who have none.
 _HASH_OF_NOTHING = hashlib.sha256(b"").hexdigest()
+_TIME_OF_DAY = re.compile(r"(?<=\d)[T ]\d\d:\d\d.*$")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+# What forms and tables have where there is no value.
+_NOTHING = frozenset(("n/a", "n.a.", "none", "null", "nil", "undefined", "unknown", "-", "--", "?"))
 # Of a number in digits: what is shorter is an extension, what is longer is none (ITU-T E.164).
 _SHORTEST_PHONE, _LONGEST_PHONE = 5, 15
 # Spelled as folded letters.
@@ -67,9 +70,9 @@ def _e164(number: str, regions: Sequence[str]) -> str:
     # Late: 25 ms of import that hashed numbers need not pay.
     import phonenumbers
 
-    for region in (None,) if "+" in number else dict.fromkeys(regions):
+    for written, region in _readings(number, regions):
         try:
-            found = phonenumbers.parse(number, region)
+            found = phonenumbers.parse(written, region)
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(found):
@@ -77,8 +80,28 @@ def _e164(number: str, regions: Sequence[str]) -> str:
     return ""
 
 
+def _readings(number: str, regions: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """How a number may be meant, likeliest first: text and region.
+
+    Without a plus it may still begin with its country code, as Pinterest itself wants it. It does where people at home
+    would have begun with a zero; elsewhere (in North America, say) ten digits are a number of the region.
+    """
+    import phonenumbers
+
+    if "+" in number:
+        yield number, None
+        return
+    digits = _digits(number)
+    for region in dict.fromkeys(regions):
+        is_at_home = phonenumbers.ndd_prefix_for_region(region, True) != "0" or digits.startswith("0")
+        both = ((number, region), (f"+{digits}", None))
+        yield from both if is_at_home else reversed(both)
+
+
 def _name(text: str, _: Sequence[str]) -> str:
-    return _lower(text)
+    # Null and None are people's names, too.
+    name = _lower(text)
+    return name if any(map(str.isalpha, name)) and name != "n/a" else ""
 
 
 def _city(text: str, _: Sequence[str]) -> str:
@@ -87,7 +110,7 @@ def _city(text: str, _: Sequence[str]) -> str:
 
 
 def _state(text: str, _: Sequence[str]) -> str:
-    return (region_code(text_of(text)) or "").lower()
+    return (region_code(_said(text)) or "").lower()
 
 
 def _zip(text: str, _: Sequence[str]) -> str:
@@ -95,8 +118,14 @@ def _zip(text: str, _: Sequence[str]) -> str:
 
 
 def _country(text: str, _: Sequence[str]) -> str:
-    code = text_of(text).lower()
+    code = _said(text).lower()
     return code if code in _OTHER_COUNTRIES else (country_code(code) or "").lower()
+
+
+def _said(text: str) -> str:
+    """The text, unless it says that there is none."""
+    said = text_of(text)
+    return "" if said.casefold() in _NOTHING else said
 
 
 def _gender(text: str, _: Sequence[str]) -> str:
@@ -104,8 +133,9 @@ def _gender(text: str, _: Sequence[str]) -> str:
 
 
 def _birth_date(text: str, _: Sequence[str]) -> str:
-    # There is no clock here: a day to come is nobody's birthday, and does no harm.
-    return (complete_birth_date(text_of(text), today=dt.date.max) or "").replace("-", "")
+    # There is no clock here: a day to come is nobody's birthday, and does no harm. Of a moment, the day counts.
+    day = _TIME_OF_DAY.sub("", text_of(text))
+    return (complete_birth_date(day, today=dt.date.max) or "").replace("-", "")
 
 
 def _as_it_is(text: str, _: Sequence[str]) -> str:
@@ -141,6 +171,8 @@ _OF_CONTACT = {
     "gender": "gender",
 }
 
+_OF_ANSWERS = {"GENDER": "gender", "COUNTRY": "country"}
+
 
 def hashed(raw: Mapping[str, str | Sequence[str]], *, phone_region: str) -> dict[str, list[str]]:
     """What the plain interface was told of a person, by NAMES (others are left out), as the API takes it.
@@ -149,17 +181,19 @@ def hashed(raw: Mapping[str, str | Sequence[str]], *, phone_region: str) -> dict
 
     Each hash once, in order. What comes to nothing is left out; what is a hash already, stays as it is.
     """
-    homes = (country_code(text) for text in _texts(raw.get("country", ())))
+    homes = (country_code(_said(text)) for text in _texts(raw.get("country", ())))
     return _user_data(raw, (*filter(None, homes), phone_region), takes_hashes=True)
 
 
-def of_contact(fields: Mapping[str, str]) -> dict[str, list[str]]:
+def of_contact(fields: Mapping[str, str], answers: Mapping[str, str] | None = None) -> dict[str, list[str]]:
     """What a lead's contact says of a person, by the CRM API's names of its fields, as the API takes it.
 
-    phone is E.164, country ISO-2, dateOfBirth YYYY-MM-DD. Always hashed: what a person types is no hash, whatever it
-    looks like.
+    phone is E.164, country ISO-2, dateOfBirth YYYY-MM-DD. answers: question → what the person answered, for what the
+    CRM has no value for (a gender that is neither of its two). Always hashed: what a person types is no hash, whatever
+    it looks like.
     """
-    raw = {_OF_CONTACT[name]: text for name, text in fields.items() if name in _OF_CONTACT}
+    raw = {_OF_ANSWERS[key]: text for key, text in (answers or {}).items() if key in _OF_ANSWERS}
+    raw |= {_OF_CONTACT[name]: text for name, text in fields.items() if name in _OF_CONTACT}
     if "first_name" not in raw and "last_name" not in raw:
         raw["first_name"], _, raw["last_name"] = text_of(fields.get("name")).partition(" ")
     return _user_data(raw, (), takes_hashes=False)

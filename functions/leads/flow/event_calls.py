@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -13,8 +14,10 @@ from leads.flow.side_by_side import side_by_side
 
 # Bytes of events in one call. Pinterest names no limit; what others send at most to it is two megabytes.
 LARGEST_BODY = 2_000_000
-# Calls that a batch may spend on one ad account; one bad event among a thousand takes twenty.
-MOST_CALLS = 64
+# Calls that a batch may spend on one ad account: one bad event among a thousand takes twenty, and Pinterest allows
+# 5,000 a minute. While none was taken, all are refused for the same, perhaps, and looking for one is in vain.
+MOST_CALLS = 400
+HOPELESS_CALLS = 200
 # Ad accounts that are told side by side.
 POOL = 4
 
@@ -62,14 +65,13 @@ class EventCalls:
 
     def _tell(self, events: Sequence[Event], deadline: float) -> dict[str, Sent | Exception]:
         results: dict[str, Sent | Exception] = {}
-        waiting = [*_calls_of(events)]
-        calls = 0
+        waiting = deque(_calls_of(events))
+        calls = taken = 0
         while waiting:
-            part = waiting.pop(0)
-            if calls == MOST_CALLS:
-                results |= _all(
-                    part, TryAgain("event_refused", "a call is refused for one of many events, not yet found")
-                )
+            part = waiting.popleft()
+            if calls >= (MOST_CALLS if taken else HOPELESS_CALLS):
+                detail = "a call is refused for one of many events, not yet found"
+                results |= _all(part, TryAgain("event_refused_in_part", detail))
                 continue
             calls += 1
             try:
@@ -78,16 +80,17 @@ class EventCalls:
                 if len(part) == 1:
                     results[part[0].key] = Sent(Verdict(is_taken=False, detail=refused.detail), refused.trace_id)
                     continue
-                # Nothing says for which of them: the halves tell. An event of the half that is right has the id that
-                # it had, so that Pinterest knows it again should it have taken it the first time.
+                # Nothing says for which of them: the halves tell, after all other calls. An event of the half that is
+                # right has the id that it had, so that Pinterest knows it again should it have taken it already.
                 half = len(part) // 2
-                waiting[:0] = [part[:half], part[half:]]
+                waiting += [part[:half], part[half:]]
             except Exception as failure:
                 # A token, a limit or a server: the other calls would meet the same.
                 for left in (part, *waiting):
                     results |= _all(left, _for(failure, is_told=left is part))
                 break
             else:
+                taken += 1
                 pairs = zip(part, answer.verdicts, strict=True)
                 results |= {event.key: Sent(verdict, answer.trace_id) for event, verdict in pairs}
         return results

@@ -9,7 +9,6 @@ import msgspec
 
 from leads.core.conversion import Event
 from leads.core.erasure import ERASED, Erased
-from leads.core.errors import LeadError, Misconfigured
 from leads.core.match import CrmChange, Match, match_key
 from leads.core.outcome_events import outcome_event
 from leads.core.plan import TEST_LEAD
@@ -33,14 +32,17 @@ class Matches(Protocol):
 
     def find(self, keys: Sequence[str]) -> Mapping[str, Match]: ...
 
-    def stand(self, match: Match, record: str, holding: Collection[str], at: float) -> None: ...
+    def stand(
+        self, match: Match, record: str, holding: Collection[str], at: float, *, wanted: Collection[str] | None = None
+    ) -> None: ...
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a change means. reason, detail: why nobody is told of it, a code and a sentence.
 
     match: the lead, as it is known once every earlier change that was found with this one is settled; None where
-    nothing is to be remembered. holding: the outcomes that hold of the record at `at`, epoch seconds.
+    nothing is to be remembered. holding: the outcomes that hold of the record at `at`, epoch seconds. wanted: as in
+    Match, where the record is the contact itself.
     """
 
     reason: str = ""
@@ -49,6 +51,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | None = None
     holding: frozenset[str] = frozenset()
     at: float = 0.0
+    wanted: tuple[str, ...] | None = None
 
 
 _NOBODY = Found(reason=NOT_A_LEAD)
@@ -106,7 +109,7 @@ class MatchOutcomes:
     def settle(self, change: CrmChange, found: Found) -> None:
         """Remembers what holds, once the change's events have come to an end. Raises TryAgain."""
         if found.match is not None:
-            self._matches.stand(found.match, change.record, found.holding, found.at)
+            self._matches.stand(found.match, change.record, found.holding, found.at, wanted=found.wanted)
 
     def _of_contact(
         self,
@@ -133,7 +136,7 @@ class MatchOutcomes:
             change = changes[place]
             try:
                 each = self._of_change(change, current, route, holding, _time_of(change, now), told)
-            except (LeadError, Misconfigured) as failure:
+            except Exception as failure:
                 found[place] = failure
                 continue
             if each.match is not None:
@@ -158,7 +161,7 @@ class MatchOutcomes:
             )  # fmt: skip
             events.append(told.setdefault(event.key, event))
         reason = "" if events else NOTHING_NEW
-        return Found(reason=reason, events=tuple(events), match=match, holding=seen.holding, at=at)
+        return Found(reason=reason, events=tuple(events), match=match, holding=seen.holding, at=at, wanted=seen.wanted)
 
 
 def _why_untold(match: Match, route: Route | None, defaults: Defaults, erased: Erased | None) -> str:
@@ -181,4 +184,5 @@ def _settled(match: Match, record: str, found: Found) -> Match:
         match,
         standing={**match.standing, record: tuple(sorted(found.holding))},
         heard_at={**match.heard_at, record: found.at},
+        wanted=match.wanted if found.wanted is None else found.wanted,
     )

@@ -24,6 +24,9 @@ from leads.core.outcome_names import (
 )
 from leads.core.routes import Defaults, Route
 
+# What an outcome is put down with that holds of an opportunity, and that nobody could say had come since the lead.
+_UNTOLD = "untold:"
+
 
 class Records(Protocol):
     """Reads a location's records, each an object of the API; None: there is no such record (any more).
@@ -47,10 +50,14 @@ class Pipelines(Protocol):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds of a record, and of that what is news. opportunity_id: "" when it is of none, or nobody said which."""
+    """What holds of a record, and of that what is news. opportunity_id: "" when it is of none, or nobody said which.
+
+    wanted: the outcomes that the contact's record was looked at for; None of any other record.
+    """
 
     holding: frozenset[str]
     news: frozenset[str]
+    wanted: tuple[str, ...] | None = None
     monetary_value: str = ""
     opportunity_id: str = ""
 
@@ -69,6 +76,7 @@ class Holding:
         deadline: float,
     ) -> None:
         names = [name for name in route.conversions if name != DELIVERED]
+        self._names = names
         self._match = match
         self._route = route
         self._defaults = defaults
@@ -80,19 +88,28 @@ class Holding:
         self._deadline = deadline
         self._contact: tuple[Mapping[str, Any] | None] | None = None
         self._opportunities: dict[str, Mapping[str, Any]] = {}
+        # Record → what has been news of it.
+        self._brought: dict[str, frozenset[str]] = {}
 
     def of(self, change: CrmChange, current: Match) -> Seen:
-        """What holds of the record that changed; what of it has not stood all the time, or the sender named, is news.
+        """What holds of the record that changed; what of it has come since the lead, or the sender named, is news.
 
         current: the match as earlier changes leave it. What they have brought stays news: they may come to nothing.
         """
-        stands = frozenset(current.standing.get(change.record, ()))
-        stood = stands.intersection(self._match.standing.get(change.record, ()))
+        brought = self._brought.get(change.record, frozenset())
         if change.is_opportunity:
-            return self._seen_of_opportunity(change, stands, stood)
-        holding = self._holding_of_contact(change)
-        news = (holding - stood).union(change.outcomes)
-        return Seen(holding=holding, news=news, monetary_value=change.monetary_value)
+            seen = self._seen_of_opportunity(change, current, brought)
+        else:
+            holding = self._holding_of_contact(change)
+            # Since when anything else holds nobody knows: the route has only come to want it.
+            known = frozenset(self._names if current.wanted is None else current.wanted)
+            news = (holding & brought) | (holding & known).difference(current.standing.get(change.record, ()))
+            seen = Seen(
+                holding=holding, news=news.union(change.outcomes), wanted=tuple(sorted(self._names)),
+                monetary_value=change.monetary_value,
+            )  # fmt: skip
+        self._brought[change.record] = brought | seen.news
+        return seen
 
     def _holding_of_contact(self, change: CrmChange) -> frozenset[str]:
         wanted = self._of_contact
@@ -109,20 +126,24 @@ class Holding:
             holding |= of_custom_fields(self._fields_of(record), wanted, self._defaults)
         return holding
 
-    def _seen_of_opportunity(self, change: CrmChange, stands: frozenset[str], stood: frozenset[str]) -> Seen:
+    def _seen_of_opportunity(self, change: CrmChange, current: Match, brought: frozenset[str]) -> Seen:
+        stands = frozenset(current.standing.get(change.record, ()))
+        stood = stands.intersection(self._match.standing.get(change.record, ()))
         status, stage, value = change.status, change.stage, change.monetary_value
         if (self._of_status and not status) or (self._of_stage and not stage):
             read = self._read_opportunity(change, is_needed=not (status or stage or change.outcomes))
             status = status or _text(read.get("status"))
             stage = stage or _text(read.get("pipelineStageId"))
-        holding = of_opportunity(status, self._names_of(stage), [*self._of_status, *self._of_stage])
+        # Also what nobody wants: on the day on which a route does, it is no news.
+        holding = of_opportunity(status, self._names_of(stage), [*STATUSES, *self._of_stage])
+        own_stage = {OPPORTUNITY_STAGE + stage} if stage else set()
+        wanted = holding.intersection([*self._of_status, *self._of_stage])
+        fresh = wanted - stood - frozenset(self._of_stage if own_stage & stood else ())
+        news = frozenset(name for name in wanted if name in brought or self._is_news(name, change, current, fresh))
+        unsure = {name for name in wanted - news if name in fresh or _UNTOLD + name in stands}
         # What nobody told of is as it was.
-        untold = [*(() if status else self._of_status), *(() if stage else self._of_stage)]
-        holding |= stands.intersection(untold)
-        news = holding - stood
-        if news and change.record not in self._match.heard_at:
-            read = self._read_opportunity(change)
-            news = frozenset(name for name in news if not self._was_before(name, read))
+        kept = {name for name in stands if not (status if name.removeprefix(_UNTOLD) in STATUSES else stage)}
+        holding = (holding - unsure).union(own_stage, kept, (_UNTOLD + name for name in unsure))
         news = news.union(change.outcomes)
         if not value and any(self._needs_value(name) for name in news):
             value = decimal_of(self._read_opportunity(change).get("monetaryValue"))
@@ -135,10 +156,23 @@ class Holding:
         names = self._pipelines.stage_names(self._match.location_id, deadline=self._deadline)
         return stage, names.get(stage, "")
 
-    def _was_before(self, name: str, opportunity: Mapping[str, Any]) -> bool:
-        """Whether the outcome is older than the lead: a customer's won opportunity is touched again one day."""
-        at = epoch_of(opportunity.get("lastStatusChangeAt" if name in STATUSES else "lastStageChangeAt"))
-        return 0 < at < self._match.left_at
+    def _is_news(self, name: str, change: CrmChange, current: Match, fresh: frozenset[str]) -> bool:
+        """Whether the opportunity has become that since the lead: a customer's won one is touched again one day.
+
+        fresh: what did not hold when it was last heard of. Where it does not say since when, the change has to; or it
+        was heard of since the lead, and was not that.
+        """
+        is_status = name in STATUSES
+        is_transition = change.is_status_transition if is_status else change.is_stage_transition
+        stands = current.standing.get(change.record, ())
+        is_unsure = _UNTOLD + name in stands
+        if not (is_transition if is_unsure else name in fresh):
+            return False
+        read = self._read_opportunity(change)
+        at = epoch_of(read.get("lastStatusChangeAt" if is_status else "lastStageChangeAt"))
+        if at > 0:
+            return at >= self._match.left_at
+        return is_transition or (change.record in current.heard_at and name not in stands)
 
     def _needs_value(self, name: str) -> bool:
         conversion = self._route.conversion(name)

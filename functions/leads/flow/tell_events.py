@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import msgspec
 
 from leads.core.conversion import Event, EventOutcome
-from leads.core.erasure import ERASED, Erased
+from leads.core.erasure import ERASED, HASHED_KINDS, Erased, name_of
 from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable, place_of
 from leads.core.event_claim import FAILED, IGNORED, SENT, EventClaim, EventStanding
 from leads.flow.decide import Erasures
@@ -35,7 +36,7 @@ class Ledger(Protocol):
 
     def sent(self, claim: EventClaim, *, warnings: Sequence[str] = ()) -> None: ...
 
-    def put_back(self, claim: EventClaim, *, reason: str) -> None: ...
+    def put_back(self, claim: EventClaim, *, reason: str, detail: str = "") -> None: ...
 
     def fail(
         self, event: Event, *, claim: EventClaim | None, message_id: str, reason: str, detail: str = ""
@@ -99,7 +100,7 @@ class TellEvents:
         for message, event in followers:
             is_sent = ended[event.key].status in ("sent", "duplicate")
             outcomes[message.message_id, event.key] = (
-                _of(event, message, status="duplicate") if is_sent else self._waits_for(event, message)
+                outcome_of(event, message, status="duplicate") if is_sent else self._waits_for(event, message)
             )
         return outcomes
 
@@ -146,55 +147,52 @@ class TellEvents:
             reason = NO_IDENTIFIER
         elif event.at < self._now() - self._days * _DAY:
             reason = TOO_OLD
-        elif event.lead_key and erased is not None:
-            if isinstance(erased, Exception):
-                return self._failed(event, message, None, erased)
-            reason = ERASED if erased.lead_at(event.lead_key) is not None else ""
+        elif isinstance(erased, Exception):
+            return self._failed(event, message, None, erased)
+        elif erased is not None and _is_of_erased(event, erased):
+            reason = ERASED
         if not reason:
             return None
         # The message goes in any case: what the ledger says of the event then is for people only.
         with suppress(Exception):
             self._ledger.ignore(event, reason=reason)
-        return _of(event, message, status="ignored", reason=reason, age=self._age(event))
+        return outcome_of(event, message, status="ignored", reason=reason, age=self._age(event))
 
     def _met(self, event: Event, message: Message, standing: EventStanding) -> EventOutcome:
         """The event is not ours to send: it was sent, given up on, or is in somebody else's hands."""
         if standing.state == SENT:
-            return _of(event, message, status="duplicate")
+            return outcome_of(event, message, status="duplicate")
         if standing.state == FAILED:
-            return _of(event, message, status="failed", reason=standing.reason, repeated=standing.is_known)
+            return outcome_of(event, message, status="failed", reason=standing.reason, repeated=standing.is_known)
         if standing.state == IGNORED:
-            return _of(event, message, status="ignored", reason=standing.reason)
+            return outcome_of(event, message, status="ignored", reason=standing.reason)
         return self._waits_for(event, message)
 
     def _waits_for(self, event: Event, message: Message) -> EventOutcome:
-        return _of(event, message, status="held", reason="claimed_elsewhere", retry_after=_SOON)
+        return outcome_of(event, message, status="held", reason="claimed_elsewhere", retry_after=_SOON)
 
     def _answered(self, event: Event, message: Message, claim: EventClaim, result: Sent) -> EventOutcome:
         verdict = result.verdict
         if not verdict.is_taken:
             refused = Undeliverable("event_refused", verdict.detail, trace_id=result.trace_id)
             return self._failed(event, message, claim, refused)
-        outcome = _of(
+        outcome = outcome_of(
             event, message, status="sent", warnings=verdict.warnings, trace_id=result.trace_id, age=self._age(event)
         )
-        for pause in (*_PAUSES, None):
-            with suppress(TryAgain):
-                self._ledger.sent(claim, warnings=verdict.warnings)
-                return outcome
-            if pause is not None:
-                self._sleep(pause)
+        if self._insisted(lambda: self._ledger.sent(claim, warnings=verdict.warnings)):
+            return outcome
         # It was sent, so its message must go: coming again it would be told a second time.
         return msgspec.structs.replace(outcome, reason="not_recorded")
 
     def _failed(self, event: Event, message: Message, claim: EventClaim | None, failure: Exception) -> EventOutcome:
         """An event that was not told, or nobody knows: held, or given up on after its last attempt."""
-        outcome = _of(event, message, status="held", **about(failure), age=self._age(event))
+        outcome = outcome_of(event, message, status="held", **about(failure), age=self._age(event))
         is_over = isinstance(failure, Undeliverable) or message.receives >= self._attempts
         with suppress(TryAgain):
             if not is_over:
                 if claim:
-                    self._ledger.put_back(claim, reason=outcome.reason)
+                    # Else it would look as if its sender had died, and nobody knew whether Pinterest has it.
+                    self._insisted(partial(self._ledger.put_back, claim, reason=outcome.reason, detail=outcome.detail))
                 return outcome
             is_known = self._ledger.fail(
                 event, claim=claim, message_id=message.message_id, reason=outcome.reason, detail=outcome.detail
@@ -202,18 +200,38 @@ class TellEvents:
             return msgspec.structs.replace(outcome, status="failed", repeated=is_known)
         return msgspec.structs.replace(outcome, status="failed") if is_over else outcome
 
+    def _insisted(self, record: Callable[[], None]) -> bool:
+        """Whether something could be recorded, tried again while the ledger does not answer."""
+        for pause in (*_PAUSES, None):
+            with suppress(TryAgain):
+                record()
+                return True
+            if pause is not None:
+                self._sleep(pause)
+        return False
+
     def _age(self, event: Event) -> int:
         return max(0, round(self._now() - event.at))
 
 
-def _of(event: Event, message: Message, **facts: object) -> EventOutcome:
+def _is_of_erased(event: Event, erased: Erased) -> bool:
+    """Whether the event is about a lead that was erased, or about a person before they were, by their hashes."""
+    if erased.lead_at(event.lead_key) is not None:
+        return True
+    names = [name_of(kind, text) for kind in HASHED_KINDS for text in event.user_data.get(kind, ())]
+    erased_at = erased.at(names)
+    return erased_at is not None and event.at < erased_at
+
+
+def outcome_of(event: Event, message: Message, **facts: object) -> EventOutcome:
+    """An outcome of the event that a message has brought. facts: see EventOutcome."""
     return msgspec.structs.replace(
         EventOutcome(
             status="held",
             message_id=message.message_id,
             account=event.account,
             event=event.name,
-            event_id=event.event_id,
+            event_id=event.known_as,
             lead_key=event.lead_key,
             outcome=event.outcome,
             is_test=event.is_test,

@@ -20,7 +20,7 @@ from leads.sources.leadconnector_answers import moment
 from leads.sources.leadconnector_events import WORKFLOW, Event, digest_of, event_of, flat, raw_of, workflow_event
 from leads.sources.leadconnector_opening import Opening
 from leads.sources.leadconnector_outcomes import Outcomes, Wanted, change_of, workflow_changes
-from leads.sources.leadconnector_places import not_ours, place_of, texts
+from leads.sources.leadconnector_places import names_one_of, not_ours, place_of, texts
 from leads.sources.leadconnector_records import Pulled, Records
 from leads.sources.leadconnector_signature import sender_of
 from leads.sources.own_seal import OwnSeal
@@ -193,7 +193,10 @@ class LeadConnector:
         if not location:
             fault = (
                 f"a workflow's webhook came for location {plain_id(asked) or 'unknown'}, which the LeadConnector "
-                "secret does not list; end its URL in ?location=<source location id>, and list that in the secret"
+                "secret does not list; end its URL in ?location=<location id>, and list that in the secret if its "
+                "contacts are leads"
             )
-        is_lead = not location or location in sources
+        # Of a slip in the address nobody may become a lead where there are none, or whose location is no source.
+        is_meant = (bool(sources) or not delivery.wanted) and not names_one_of(payload, delivery.wanted)
+        is_lead = location in sources or (not location and is_meant)
         return _Taken(event=event if is_lead else None, changes=changes, fault=fault)

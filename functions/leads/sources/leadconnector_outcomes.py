@@ -24,6 +24,9 @@ _LONGEST_STAGE = 200
 _STATUS_IN_WORKFLOW = OPPORTUNITY_IN_WORKFLOW["OPPORTUNITY_STATUS"]
 _STAGE_IN_WORKFLOW = OPPORTUNITY_IN_WORKFLOW["OPPORTUNITY_STAGE"]
 _VALUE_IN_WORKFLOW = ("monetary_value", "lead_value")
+# An event of these types says that its opportunity has become that just now; any other only that it is so.
+_STATUS_TRANSITIONS = ("OpportunityCreate", "OpportunityStatusUpdate")
+_STAGE_TRANSITIONS = ("OpportunityCreate", "OpportunityStageUpdate")
 # A workflow's payload has these only where it is about an opportunity, and then `id` is that one's.
 _ABOUT_OPPORTUNITY = ("pipeline_id", "pipeline_name", "opportunity_name", *_STAGE_IN_WORKFLOW)
 
@@ -76,6 +79,8 @@ def change_of(event: Event, payload: Mapping[str, Any], wanted: Wanted, *, recei
         return CrmChange(
             location_id=event.location_id, contact_id=event.contact_id, record=event.record_id, at=at,
             is_opportunity=True, status=_status(payload, ("status",)), stage=plain_id(payload.get("pipelineStageId")),
+            is_status_transition=event.type in _STATUS_TRANSITIONS,
+            is_stage_transition=event.type in _STAGE_TRANSITIONS,
             monetary_value=decimal_of(payload.get("monetaryValue")),
         )  # fmt: skip
     return None
@@ -106,9 +111,10 @@ def workflow_changes(
     status, stage = _status(told, _STATUS_IN_WORKFLOW), _stage(told)
     of_opportunity = of_contact = None
     if (status or stage or opportunity_id) and (wanted.of_opportunities or outcomes):
+        # Somebody has it sent when something happens, and not whenever the opportunity is touched.
         of_opportunity = msgspec.structs.replace(
             change, record=opportunity_id or WORKFLOW_RECORD, is_opportunity=True, status=status, stage=stage,
-            outcomes=outcomes,
+            is_status_transition=bool(status), is_stage_transition=bool(stage), outcomes=outcomes,
         )  # fmt: skip
     if wanted.of_contacts or (outcomes and not of_opportunity):
         named = () if of_opportunity else outcomes

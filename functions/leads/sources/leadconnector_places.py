@@ -11,9 +11,7 @@ def place_of(payload: Mapping[str, Any], asked: str, sources: Sequence[str], wan
 
     asked: what its address names. sources: locations whose contacts are leads; wanted: those whose outcomes are wanted.
     """
-    place = payload.get("location")
-    named = [payload.get("locationId"), place.get("id") if isinstance(place, dict) else None]
-    told = [name for name in named if isinstance(name, str)]
+    told = _told(payload)
     # Whoever names one means it: under any other, a person would end up with somebody else's contacts.
     candidates = [asked]
     if not asked:
@@ -23,6 +21,17 @@ def place_of(payload: Mapping[str, Any], asked: str, sources: Sequence[str], wan
         candidates += told
         candidates += wanted if not sources and len(wanted) == 1 else ()
     return next((name for name in candidates if name and (name in sources or name in wanted)), "")
+
+
+def names_one_of(payload: Mapping[str, Any], locations: Collection[str]) -> bool:
+    """Whether a workflow's webhook says itself that it comes from one of these."""
+    return any(name in locations for name in _told(payload))
+
+
+def _told(payload: Mapping[str, Any]) -> list[str]:
+    place = payload.get("location")
+    named = [payload.get("locationId"), place.get("id") if isinstance(place, dict) else None]
+    return [name for name in named if isinstance(name, str)]
 
 
 def not_ours(location_id: str, app_id: str, secret: Mapping[str, Any], *, is_wanted: bool) -> str:

@@ -68,6 +68,7 @@ def send_conversions(parts: Parts) -> SendConversions:
     from leads.adapters.conversion_ledger import ConversionLedger
     from leads.adapters.conversions_queue import ConversionsQueue
     from leads.flow.event_calls import EventCalls
+    from leads.flow.pass_on_outcomes import PassOnOutcomes
     from leads.flow.send_conversions import SendConversions
     from leads.flow.tell_events import TellEvents
     from leads.sources.pinterest_events import PinterestEvents
@@ -83,11 +84,17 @@ def send_conversions(parts: Parts) -> SendConversions:
         now=parts.now,
         sleep=time.sleep,
     )
+    queue = ConversionsQueue(parts.sqs, parts.config.conversions_queue_url)
+    pass_on = PassOnOutcomes(
+        outcomes=functools.cache(lambda: _match_outcomes(parts)),
+        queue=queue,
+        attempts=len(parts.config.retry_waits) + 1,
+    )
     return SendConversions(
         tell=tell,
+        pass_on=pass_on,
         accounts=pinterest.accounts,
-        queue=ConversionsQueue(parts.sqs, parts.config.conversions_queue_url),
-        outcomes=functools.cache(lambda: _match_outcomes(parts)),
+        queue=queue,
         routes=parts.routes,
         waits=parts.config.retry_waits,
         now=parts.now,

@@ -28,7 +28,7 @@ NOT_SMS = Condition(answer="consent:sms", not_="yes")
 
 def lead(answers: dict[str, Any] | None = None, **changes: Any) -> Lead:
     values: dict[str, Any] = {
-        "source": "pinterest", "account": "111", "form": "653", "lead_id": "6804", "ledger_key": "k",
+        "source": "pinterest", "account": "111", "form": "653", "lead_id": "6804", "ledger_key": "pinterest#111#6804",
         "seal": "abcdef0123456789", "is_test": False, "created_at": LEFT_AT, "campaign": CAMPAIGN,
         "answers": ADA if answers is None else answers,
     }  # fmt: skip

@@ -372,7 +372,9 @@ class TestUnknownNames:
         assert refused.reason == "unknown_field"
         assert refused.detail == f"`{name}` is no member of a conversion message; did you mean `{meant}`?"
 
-    @pytest.mark.parametrize("name", ["ada@example.com", "+12125550123", "Ada Lovelace", "", "\n", "x" * 70 + "\u0301"])
+    @pytest.mark.parametrize(
+        "name", ["ada@example.com", "+12125550123", "Ada Lovelace", "Lovelace", "pina_1", "", "\n", "x" * 70 + "\u0301"]
+    )
     def test_are_not_shown_when_they_may_be_values(self, name: str) -> None:
         """A table without headings has a person in its first row."""
         refused = refusal(**{name: "x"})
@@ -384,7 +386,9 @@ class TestUnknownNames:
         assert (
             refusal(contents=[{"price": 1}]).detail == "`price` is no member of `contents`; did you mean `item_price`?"
         )
-        assert refusal(device_info={"zzz": 1}).detail == "`zzz` is no member of `device_info`: leave it out"
+        assert refusal(device_info={"batery_level": 1}).detail.startswith(
+            "`batery_level` is no member of `device_info`"
+        )
 
 
 class TestUnreadable:
@@ -432,7 +436,7 @@ hash_lists = st.lists(
 events = st.builds(
     Event,
     account=st.from_regex("[0-9]{1,18}", fullmatch=True),
-    name=some_text,
+    name=some_text.filter(lambda name: "@" not in name),
     event_id=some_text,
     at=st.integers(10**8, int(NOW)),
     action_source=st.sampled_from(ACTION_SOURCES),
@@ -461,8 +465,8 @@ events = st.builds(
         },
     ),
     is_test=st.booleans(),
-    lead_key=st.just("") | some_text,
-    outcome=st.just("") | some_text,
+    lead_key=st.just("") | st.from_regex(r"pinterest#[0-9]{1,18}#[A-Za-z0-9_.:>-]{1,99}", fullmatch=True),
+    outcome=st.sampled_from(("", "delivered", "won", "stage:qualified")) | some_text.map(lambda name: f"tag:{name}"),
 )
 changes = st.builds(
     CrmChange,

@@ -21,6 +21,7 @@ from tests.unit.core.planned import ADA, LEFT_AT, NOW, lead, plan, record
 DELIVERED = {"delivered": "lead"}
 LATER = {"stage:qualified": "qualified_lead", "tag:hot": "hot_lead", "won": "checkout"}
 TESTS = Defaults(test_conversions="test")
+BY_FIELD = Defaults(stage_as="custom_field:stage")
 
 
 def told(answers: dict[str, Any] | None = None, **route: Any) -> PlannedConversion:
@@ -41,8 +42,13 @@ class TestWhatIsTold:
         event = planned.event
         assert event is not None
         assert (event.account, event.name, event.action_source) == ("111", "lead", "offline")
-        assert (event.at, event.outcome, event.lead_key, event.is_test) == (int(LEFT_AT), "delivered", "k", False)
-        assert event.event_id == event_id_of("111", "k", "delivered")
+        assert (event.at, event.outcome, event.lead_key, event.is_test) == (
+            int(LEFT_AT),
+            "delivered",
+            "pinterest#111#6804",
+            False,
+        )
+        assert event.event_id == event_id_of("111", "pinterest#111#6804", "delivered")
         assert event.user_data["em"] == [sha256("ada@example.com")]
         assert event.is_identified
         assert event.custom_data == {}
@@ -172,7 +178,12 @@ class TestWhatIsRemembered:
         """With what was submitted, whatever the CRM says later."""
         found = self.match(plan(conversions=LATER), ContactRecord(contact_id="c1", email="other@example.com"))
         assert found.key == "conversions#loc#c1"
-        assert (found.lead_key, found.account, found.route, found.left_at) == ("k", "111", "Spring", LEFT_AT)
+        assert (found.lead_key, found.account, found.route, found.left_at) == (
+            "pinterest#111#6804",
+            "111",
+            "Spring",
+            LEFT_AT,
+        )
         assert found.user_data["em"] == [sha256("ada@example.com")]
         assert (found.is_test, found.standing, found.heard_at) == (False, {}, {})
         assert msgspec.json.decode(msgspec.json.encode(found), type=type(found)) == found
@@ -195,3 +206,20 @@ class TestWhatIsRemembered:
         assert self.stood("hot", is_new=True) == {}
         assert self.stood("hot", added_at=LEFT_AT) == {}
         assert self.stood("hot", added_at=None) == {CONTACT_RECORD: ("tag:hot",)}
+
+    @pytest.mark.parametrize(
+        ("route", "contact", "wanted"),
+        [
+            ({}, {}, tuple(LATER)),
+            ({"defaults": BY_FIELD}, {}, ("tag:hot", "won")),
+            ({"defaults": BY_FIELD, "stage": "lead"}, {}, tuple(LATER)),
+            ({"defaults": BY_FIELD, "custom_fields": {"stage": "{source}"}}, {}, tuple(LATER)),
+            ({"defaults": BY_FIELD}, {"is_new": True}, tuple(LATER)),
+        ],
+    )
+    def test_what_nobody_knows_of_the_contact_is_not_said_to_have_been_looked_for(
+        self, route: dict[str, Any], contact: dict[str, Any], wanted: tuple[str, ...]
+    ) -> None:
+        """What stood in a custom field, unless the lead has written it, or the contact came with the lead."""
+        made = plan(conversions=DELIVERED | LATER, **route)
+        assert self.match(made, ContactRecord(contact_id="c1", **contact)).wanted == wanted

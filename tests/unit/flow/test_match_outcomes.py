@@ -122,9 +122,11 @@ def unread(**facts: Any) -> CrmChange:
 
 
 def deal(status: str = "open", *, record: str = "o1", at: float = LEFT + 100, **facts: Any) -> CrmChange:
+    """An opportunity that has become that just then."""
+    news = {"is_status_transition": True, "is_stage_transition": True}
     return CrmChange(
         location_id=LOCATION, contact_id=CONTACT, record=record, at=at, is_opportunity=True, status=status,
-        **{"stage": "s1", **facts},
+        **{"stage": "s1", **news, **facts},
     )  # fmt: skip
 
 
@@ -330,15 +332,17 @@ class TestOpportunity:
         assert events["won"].custom_data["value"] == ("12" if "monetary_value" in facts else "3")
         assert world.records.asked.count("opportunity") == 1
 
-    def test_is_not_read_for_a_value_that_nobody_wants(self) -> None:
-        """It has been heard of before, and is lost."""
-        world = knowing(heard_at={"o1": LEFT + 1})
-        assert world.told(deal("lost")) == ["lost"]
+    def test_is_read_where_there_is_news_only(self) -> None:
+        """It is touched more often than it becomes anything; what it is was not always heard of before."""
+        world = knowing(standing={"o1": ("open",)}, heard_at={"o1": LEFT + 1})
+        assert world.told(deal("open")) == []
         assert world.records.asked == ["stage_names"]
+        assert world.told(deal("lost", at=LEFT + 200)) == ["lost"]
+        assert world.records.asked == ["stage_names", "stage_names", "opportunity"]
 
     @pytest.mark.parametrize("failure", [None, Undeliverable("contacts_api_x"), Misconfigured("no scope")])
     def test_that_cannot_be_read_is_what_was_told(self, failure: Exception | None) -> None:
-        """It is gone, or the token may not: it was won all the same."""
+        """It is gone, or the token may not: it was won just then all the same."""
         world = World(records=FakeRecords(fails={"opportunity": failure} if failure else {}))
         (event,) = world.found(deal("won")).events
         assert event.custom_data == {"currency": "USD", "order_id": "o1"}
@@ -354,7 +358,7 @@ class TestOpportunity:
         record = {"lastStatusChangeAt": BEFORE, "lastStageChangeAt": "2027-01-15T07:59:00.000Z"}
         world = World(records=FakeRecords(opportunities={"o1": record}, stages={"s1": "Booked"}))
         assert world.told(deal("won", monetary_value="1")) == ["opportunity_stage:Booked"]
-        assert set(world.match.standing["o1"]) == {"opportunity_stage:Booked", "won"}
+        assert set(world.match.standing["o1"]) == {"opportunity_stage:Booked", "opportunity_stage:s1", "untold:won"}
         assert world.told(deal("won", monetary_value="1", at=LEFT + 200)) == []
 
     def test_of_which_a_workflow_tells_half_keeps_the_other_half(self) -> None:

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from leads.core.conversion import LARGEST_CALL, Event, EventOutcome, Verdict
-from leads.core.erasure import Erased, hash_of, lead_name
+from leads.core.erasure import Erased, hash_of, lead_name, name_of
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
-from leads.flow.event_calls import MOST_CALLS, EventCalls
+from leads.flow.event_calls import HOPELESS_CALLS, MOST_CALLS, EventCalls
 from leads.flow.tell_events import Message, TellEvents
 from tests.fakes import Clock
 from tests.fakes_conversions import FakeConversionLedger
@@ -157,8 +157,36 @@ def test_a_refusal_of_everything_is_given_up_for_now() -> None:
     world = World()
     world.pinterest.poison = {f"e{number}" for number in range(1000)}
     outcomes = world.run(*(world.event(number) for number in range(1000)))
-    assert len(world.pinterest.calls) == MOST_CALLS
-    assert set(statuses(outcomes)) == {("held", "event_refused"), ("failed", "event_refused")}
+    assert len(world.pinterest.calls) == HOPELESS_CALLS
+    assert set(statuses(outcomes)) == {("held", "event_refused_in_part")}
+
+
+def test_many_bad_events_do_not_cost_the_good_ones() -> None:
+    """A call is refused whole for each of them; within the attempts of a message every good one is told."""
+    world = World()
+    events = [world.event(number) for number in range(1000)]
+    world.pinterest.poison = {f"e{number}" for number in range(0, 1000, 20)}
+    for attempt in (1, 2, 3):
+        world.run(*events, receives=attempt)
+        assert len(world.pinterest.calls) <= MOST_CALLS * attempt
+    assert sorted(world.pinterest.taken) == sorted({event.event_id for event in events} - world.pinterest.poison)
+    assert len(world.pinterest.taken) == len(set(world.pinterest.taken))
+
+
+def test_what_cannot_be_put_back_is_tried_again_at_once() -> None:
+    """Else a refused call would look like a dead sender, and end in doubt."""
+    world = World()
+    world.pinterest.failures = [TryAgain("pinterest_throttled", retry_after=1)]
+    put_back, fails = world.ledger.put_back, [True]
+
+    def once(*given: Any, **more: Any) -> None:
+        if fails and fails.pop():
+            raise TryAgain("ledger_unavailable")
+        put_back(*given, **more)
+
+    world.ledger.put_back = once  # type: ignore[method-assign]
+    assert statuses(world.run(world.event(1))) == [("held", "pinterest_throttled")]
+    assert world.ledger.items[world.event(1).key]["state"] == "held"
 
 
 def test_the_same_event_is_sent_once() -> None:
@@ -295,11 +323,21 @@ def test_how_old_an_event_may_be_is_a_setting() -> None:
 
 
 def test_nobody_hears_of_an_erased_person() -> None:
-    """While nobody can say who was erased, the lead's events wait; others' do not."""
+    """While nobody can say who was erased, events wait."""
     world = World()
     world.erasures.failure = TryAgain("ledger_unavailable")
     plain = world.event(2, lead_key="", outcome="")
-    assert statuses(world.run(world.event(1), plain)) == [("held", "ledger_unavailable"), ("sent", "")]
+    assert {status for status, _ in statuses(world.run(world.event(1), plain))} == {"held"}
     world.erasures = Erasures(Erased(salt=SALT, leads={hash_of(lead_name("pinterest#1117#1"), SALT): world.now()}))
     world.tell._erasures = world.erasures
     assert statuses(world.run(world.event(1), world.event(3))) == [("ignored", "erased"), ("sent", "")]
+
+
+def test_an_erased_person_is_known_by_their_hashes_too() -> None:
+    """Whoever sent the event, and however: what happened before they were erased is dropped, what came later is not."""
+    world = World()
+    people = {hash_of(name_of("em", HASH), SALT): world.now() - 30}
+    world.tell._erasures = Erasures(Erased(salt=SALT, people=people))
+    before, after = (world.event(name, lead_key="", at=int(world.now()) - age) for name, age in (("b", 60), ("a", 10)))
+    other = world.event("o", lead_key="", user_data={"em": ["b" * 64]})
+    assert statuses(world.run(before, after, other)) == [("ignored", "erased"), ("sent", ""), ("sent", "")]

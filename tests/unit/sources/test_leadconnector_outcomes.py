@@ -104,13 +104,17 @@ class TestContact:
 
 class TestOpportunity:
     @pytest.mark.parametrize(
-        "type_", ["OpportunityCreate", "OpportunityUpdate", "OpportunityStatusUpdate", "OpportunityStageUpdate"]
-    )
-    def test_tells_how_far_it_is(self, type_: str) -> None:
-        """Its stage by the id, which is all that is said; its value in plain digits."""
+        ("type_", "status_is_news", "stage_is_news"),
+        [
+            ("OpportunityCreate", True, True), ("OpportunityUpdate", False, False),
+            ("OpportunityStatusUpdate", True, False), ("OpportunityStageUpdate", False, True),
+        ],
+    )  # fmt: skip
+    def test_tells_how_far_it_is(self, type_: str, status_is_news: bool, stage_is_news: bool) -> None:
+        """And what of that it has just become; its stage by the id, which is all that is said; its value in digits."""
         assert one(side().read(told(DEAL, type_))) == CrmChange(
             location_id=GOAL, contact_id=CONTACT, record="o1", at=AT, is_opportunity=True, status="won", stage="s1",
-            monetary_value="120.5",
+            is_status_transition=status_is_news, is_stage_transition=stage_is_news, monetary_value="120.5",
         )  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -208,8 +212,13 @@ class TestWorkflow:
         assert (of_contact.record, of_contact.tags) == ("contact", None)
         assert of_deal == CrmChange(
             location_id=GOAL, contact_id=CONTACT, record="o1", at=NOW, is_opportunity=True, status="won",
-            stage="Booked", monetary_value="99",
+            stage="Booked", is_status_transition=True, is_stage_transition=True, monetary_value="99",
         )  # fmt: skip
+
+    def test_tells_of_the_half_of_an_opportunity_that_it_names(self) -> None:
+        """That it has just become; of the other half nothing is said."""
+        (deal,) = side(table(won="checkout")).workflow(self.DEAL | {"pipleline_stage": ""}).changes
+        assert (deal.is_status_transition, deal.is_stage_transition) == (True, False)
 
     @pytest.mark.parametrize("ids", [{"id": None}, {"id": CONTACT}])
     def test_may_not_say_which_opportunity(self, ids: dict[str, Any]) -> None:
@@ -272,10 +281,12 @@ class TestWorkflow:
         assert reading.faults == ()
 
     def test_that_names_a_location_of_nobody_is_of_no_other(self) -> None:
-        """As ever: kept, and reported."""
-        reading = side().workflow(self.TOLD, {"location": OTHER_PLACE})
-        assert ([envelope.account for envelope in reading.envelopes], reading.changes) == ([""], ())
-        assert OTHER_PLACE in reading.faults[0]
+        """As ever it is kept and reported, but for who would become a lead by a slip in the address."""
+        told = {"contact_id": CONTACT, "email": "ada@example.com"}
+        for payload, locations, accounts in ((told, ["source1"], [""]), (self.TOLD, ["source1"], []), (told, [], [])):
+            reading = side(locations=locations).workflow(payload, {"location": OTHER_PLACE})
+            assert ([envelope.account for envelope in reading.envelopes], reading.changes) == (accounts, ())
+            assert OTHER_PLACE in reading.faults[0]
 
     def test_without_a_contacts_id_tells_nothing(self) -> None:
         """Nobody can be looked for."""
