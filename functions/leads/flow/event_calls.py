@@ -15,9 +15,8 @@ from leads.flow.side_by_side import side_by_side
 # Bytes of events in one call. Pinterest names no limit; what others send at most to it is two megabytes.
 LARGEST_BODY = 2_000_000
 # Calls that a batch may spend on one ad account: one bad event among a thousand takes twenty, and Pinterest allows
-# 5,000 a minute. While none was taken, all are refused for the same, perhaps, and looking for one is in vain.
+# 5,000 a minute.
 MOST_CALLS = 400
-HOPELESS_CALLS = 200
 # Ad accounts that are told side by side.
 POOL = 4
 
@@ -66,10 +65,10 @@ class EventCalls:
     def _tell(self, events: Sequence[Event], deadline: float) -> dict[str, Sent | Exception]:
         results: dict[str, Sent | Exception] = {}
         waiting = deque(_calls_of(events))
-        calls = taken = 0
+        calls = 0
         while waiting:
             part = waiting.popleft()
-            if calls >= (MOST_CALLS if taken else HOPELESS_CALLS):
+            if calls == MOST_CALLS:
                 detail = "a call is refused for one of many events, not yet found"
                 results |= _all(part, TryAgain("event_refused_in_part", detail))
                 continue
@@ -90,7 +89,6 @@ class EventCalls:
                     results |= _all(left, _for(failure, is_told=left is part))
                 break
             else:
-                taken += 1
                 pairs = zip(part, answer.verdicts, strict=True)
                 results |= {event.key: Sent(verdict, answer.trace_id) for event, verdict in pairs}
         return results

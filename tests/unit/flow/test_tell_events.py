@@ -12,7 +12,7 @@ import pytest
 from leads.core.conversion import LARGEST_CALL, Event, EventOutcome, Verdict
 from leads.core.erasure import Erased, hash_of, lead_name, name_of
 from leads.core.errors import Misconfigured, TryAgain, Undeliverable
-from leads.flow.event_calls import HOPELESS_CALLS, MOST_CALLS, EventCalls
+from leads.flow.event_calls import MOST_CALLS, EventCalls
 from leads.flow.tell_events import Message, TellEvents
 from tests.fakes import Clock
 from tests.fakes_conversions import FakeConversionLedger
@@ -157,7 +157,7 @@ def test_a_refusal_of_everything_is_given_up_for_now() -> None:
     world = World()
     world.pinterest.poison = {f"e{number}" for number in range(1000)}
     outcomes = world.run(*(world.event(number) for number in range(1000)))
-    assert len(world.pinterest.calls) == HOPELESS_CALLS
+    assert len(world.pinterest.calls) == MOST_CALLS
     assert set(statuses(outcomes)) == {("held", "event_refused_in_part")}
 
 
