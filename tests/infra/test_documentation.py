@@ -5,6 +5,7 @@ import functools
 import json
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -350,6 +351,7 @@ def constants_of(tree: ast.Module) -> dict[str, str]:
 
 
 @functools.cache
+@cache
 def reasons_in_code() -> list[str]:
     """Every reason that the functions give: in errors, in outcomes, and in the tables that name them."""
     trees = {

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 from msgspec import structs
 
+from infra.cli.conversions import rows
 from infra.cli.conversions.accounts import APP
 from infra.cli.dead import dead_letters
 from leads.adapters.conversion_ledger import ConversionLedger
@@ -189,10 +190,15 @@ class TestSend:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("event_name,emial\nlead,a\n", "did you mean `email`?"),
+            (
+                "event_name,emial\nlead,a\n",
+                "in column 2 `emial` is no member of a conversion message; did you mean `email`?",
+            ),
             ("email,email\na,b\n", "the column email twice"),
-            ('event_name,email\nlead,"ada@example.com\n', "quotation mark"),
-            ("lead,ada@example.com,12\n", "no member of"),
+            ('event_name,email\nlead,"ada@example.com\n', "a quotation mark does not end"),
+            ('event_name,content_name\nlead,"5"" pipe" x\n', "something follows a closing quotation mark"),
+            ("email,ada@example.com,12\n", "what column 2 begins with is no member of"),
+            ("Quillfeather;Ada\n", "what column 1 begins with is no member of"),
             ("event_name,email\n", "no row to send"),
         ],
     )
@@ -202,7 +208,37 @@ class TestSend:
         """Of a file without a header nothing is quoted, as its first row is a person's."""
         result = stack.run("conversions", "send", written(tmp_path, text), code=2)
         assert said in str(result.exception)
-        assert "ada@" not in str(result.exception)
+        assert not [word for word in ("ada@", "quillfeather") if word in str(result.exception).lower()]
+
+    def test_digits_that_a_table_has_made_a_number_of_are_what_they_were(self, stack: World, tmp_path: Path) -> None:
+        """Nothing else tells a hash of 12128675309.0 from a right one."""
+        columns = "event_name,event_time,phone,zip,external_id,date_of_birth,order_id,event_id,ad_account_id,value"
+        row = f"checkout,{now()}.0,12128675309.0,94107.0,1042.0,19901210.0,1001.0,7.0,{ACCOUNT}.0,12.0"
+        stack.run("conversions", "send", written(tmp_path, f"{columns}\n{row}\n"))
+        [body] = received(stack)
+        hashes = {name: body[f"hashed_{name}"] for name in ("phone", "zip", "external_id", "date_of_birth")}
+        plain = {"phone": "12128675309", "zip": "94107", "external_id": "1042", "date_of_birth": "19901210"}
+        assert hashes == {name: [sha(text)] for name, text in plain.items()}
+        assert (body["order_id"], body["event_id"], body["ad_account_id"]) == ("1001", "7", ACCOUNT)
+
+    def test_digits_that_a_spreadsheet_has_rounded_are_a_bad_row(self, stack: World, tmp_path: Path) -> None:
+        """They cannot be had back."""
+        file = written(tmp_path, f"event_name,event_time,phone\ncheckout,{now()},1.21287E+10\n")
+        [fault] = stack.json("conversions", "send", file, code=1)["faults"]
+        assert (fault["row"], fault["reason"]) == (2, "unreadable_row")
+        assert fault["detail"].startswith("phone was rounded by a spreadsheet")
+
+    def test_a_row_that_no_queue_takes_is_a_bad_row(self, stack: World, tmp_path: Path) -> None:
+        """It is known before anything is sent, and does not stop the others."""
+        assert len(rows.read(written(tmp_path, f"event_name,search_string\nlead,{'x' * 300_000}\n"), "")) == 1
+        large = {"email": "ada@example.com", "search_string": "x" * 300_000}
+        file = written(tmp_path, lines({"email": "a@example.com"}, large, {"email": "b@example.com"}), "big.jsonl")
+        report = stack.json("conversions", "send", file, code=1)
+        assert [(fault["row"], fault["reason"]) for fault in report["faults"]] == [(2, "too_large")]
+        assert received(stack) == []
+        report = stack.json("conversions", "send", file, "--skip-bad", code=1)
+        assert (report["sent"], report["next_row"]) == (2, None)
+        assert len(received(stack)) == 2
 
     def test_what_the_function_will_not_send_is_told_beforehand(self, stack: World, tmp_path: Path) -> None:
         """Old rows, rows of nobody, rows that are one event, and accounts without a token."""
@@ -269,8 +305,8 @@ class TestSend:
 class TestDryRun:
     def test_pinterest_gives_its_verdict_on_each_row(self, stack: World, tmp_path: Path) -> None:
         """By its row number and the names of fields; nothing is put on the queue, nothing recorded."""
-        rows = [{"email": "ada@example.com", "event_id": "good"}, {"email": "b@example.com", "event_id": "bad"}]
-        file = written(tmp_path, lines(*rows, {"city": "Rome"}, {"value": "x"}), "sales.jsonl")
+        events = [{"email": "ada@example.com", "event_id": "good"}, {"email": "b@example.com", "event_id": "bad"}]
+        file = written(tmp_path, lines(*events, {"city": "Rome"}, {"value": "x"}), "sales.jsonl")
         stack.pinterest.add_event_fault(event_id="bad", error_message="event_time: b@example.com is wrong", times=1)
         report = stack.json("conversions", "send", file, "--dry-run", code=1)
         assert [(it["row"], it["taken"]) for it in report["verdicts"]] == [
@@ -285,10 +321,16 @@ class TestDryRun:
         assert (received(stack), stack.pinterest.events()) == ([], [])
         assert len(stack.pinterest.events(test=True)) == 1
 
+    def test_an_id_that_is_an_address_is_not_shown(self, stack: World, tmp_path: Path) -> None:
+        """Other systems use one for an event's id."""
+        file = written(tmp_path, lines({"email": "ada@example.com", "event_id": "ada@example.com"}), "sales.jsonl")
+        [verdict] = stack.json("conversions", "send", file, "--dry-run")["verdicts"]
+        assert verdict["event_id"].startswith("hashed-")
+
     def test_one_event_that_spoils_the_call_costs_only_itself(self, stack: World, tmp_path: Path) -> None:
         """A call that is refused as a whole is halved until it is found."""
-        rows = ({"email": f"p{number}@example.com", "event_id": f"e{number}"} for number in range(9))
-        file = written(tmp_path, lines(*rows), "sales.jsonl")
+        events = ({"email": f"p{number}@example.com", "event_id": f"e{number}"} for number in range(9))
+        file = written(tmp_path, lines(*events), "sales.jsonl")
         stack.pinterest.add_event_refusal(event_id="e5", details="none", times=100)
         said = stack.run("conversions", "send", file, "--dry-run", code=1).stdout
         stack.pinterest.clear_event_faults()
@@ -336,6 +378,30 @@ class TestStatus:
         stack.put(APP, conversion_tokens={})
         said = stack.run("conversions", "status").stdout
         assert f"leadrelay conversions token --account {ACCOUNT}" in said
+
+    def test_a_token_in_the_place_of_an_id_is_not_shown(self, stack: World) -> None:
+        """Somebody has swapped the two; the entry is called by its position."""
+        stack.put(APP, conversion_tokens={ACCOUNT: CONVERSION_TOKEN, "pinc_swapped": "222"})
+        report = stack.json("conversions", "status")
+        assert (report["tokens"], report["misplaced_tokens"]) == ({ACCOUNT: True}, [2])
+        result = stack.run("conversions", "status")
+        assert "token 2" in result.stdout
+        assert "pinc_swapped" not in json.dumps(report) + result.output
+
+    def test_what_others_have_named_gives_the_terminal_no_orders(self, stack: World) -> None:
+        """Event names, warnings and details are in the ledger as they came."""
+        orders = "\x1b[2J\x1b]0;owned\x07"
+        told(stack, structs.replace(event(1, lead=LEAD), name=f"lead{orders}"), warnings=(f"value: {orders}",))
+        dead(stack, event_message(structs.replace(event(2), name=f"lead{orders}")))
+        ledger(stack).fail(event(3), claim=None, message_id="m1", reason=f"no{orders}", detail=orders)
+        for command in (("status",), ("show", "7000001"), ("show", "event-3"), ("redrive", "--dry-run")):
+            assert not {"\x1b", "\x07"} & set(stack.run("conversions", *command).output)
+
+    def test_an_event_whose_id_is_hashed_is_found_by_the_id(self, stack: World) -> None:
+        """As the system that sent it calls it; what is shown is the hash."""
+        told(stack, structs.replace(event(1), event_id="ada@example.com"))
+        [found] = stack.json("conversions", "show", "ada@example.com")
+        assert found["event_id"].startswith("hashed-")
 
     def test_an_event_is_shown_by_its_id_and_by_its_lead(self, stack: World) -> None:
         """By the lead's id and its key."""
@@ -441,6 +507,14 @@ class TestRedrive:
         assert len(file.read_text().splitlines()) == 12
         assert (len(received(stack)), received(stack, "ConversionsDeadLetter")) == (12, [])
         assert "No dead letter goes by" in stack.run("conversions", "redrive", "event-1", code=1).stderr
+
+    def test_letters_that_somebody_else_looks_at_are_told(self, stack: World) -> None:
+        """They cannot be seen meanwhile."""
+        dead(stack, event_message(event(1)))
+        url = stack.place.outputs["ConversionsDeadLetterQueueUrl"]
+        [taken] = stack.client("sqs").receive_message(QueueUrl=url, VisibilityTimeout=60)["Messages"]
+        assert "About 1 more cannot be seen" in stack.run("conversions", "redrive", "--dry-run", code=1).stdout
+        stack.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=taken["ReceiptHandle"])
 
 
 class TestDoctor:

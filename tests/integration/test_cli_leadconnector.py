@@ -172,7 +172,7 @@ def test_outcomes_take_no_source_location(stack: World) -> None:
         "secret": stack.place.output(SECRET),
         "key": "workflow_secret",
     }
-    assert [*place["custom_data"]] == ["outcome", "monetary_value", "currency"]
+    assert [*place["custom_data"]] == ["outcome", "monetary_value", "currency", "opportunity_id"]
     assert told(stack)["stored"] == {}
 
 

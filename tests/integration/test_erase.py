@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from infra.cli.dead import dead_letters
 from infra.cli.erase import asked, erased_list, erasure
 from infra.cli.erase import contacts as erasure_contacts
 from infra.cli.erase import traces as erasure_traces
+from infra.cli.erase.mentions import Mentions
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 from infra.cli.story.ledger import LedgerLead
@@ -62,6 +64,10 @@ WORDS = ("zebediah", "quillfeather", "8675309")
 OTHER = "bob@example.com"
 
 _runs = itertools.count()
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class CutOff(Exception):
@@ -287,9 +293,11 @@ def test_a_person_is_gone_from_everywhere_and_nobody_else_is(world: World) -> No
     assert account + first["lead_id"] in told["ledger_items"]
     assert told["dead_letters"]["looked_at"] == 5
     assert len(told["dead_letters"]["theirs"]) == 3
-    # The other contact's phone is remembered as well.
+    # The other contact's phone is remembered as well, and the address as Pinterest is told it.
     salt = world.items()["erased"]["salt"]["S"]
-    assert set(told["remembered_as"]) == {hash_of(f"email:{EMAIL}", salt), hash_of(f"phone:{PHONE}", salt)}
+    names = (f"email:{EMAIL}", f"phone:{PHONE}", f"em:{sha(EMAIL)}")
+    assert set(told["remembered_as"]) == {hash_of(name, salt) for name in names}
+    assert set(world.items()["erased"]["people"]["M"]) == {hash_of(name, salt) for name in (names[0], names[2])}
     for words in (json.dumps(told), str(world.items()["erased"])):
         assert not [word for word in WORDS if word in words.lower()]
     # Who runs it as a program keeps what it says.
@@ -297,10 +305,8 @@ def test_a_person_is_gone_from_everywhere_and_nobody_else_is(world: World) -> No
     assert not [word for word in WORDS if word in said.lower()]
 
 
-def test_what_is_kept_for_pinterest_is_gone_as_well(world: World) -> None:
+def test_what_is_kept_for_pinterest_is_gone_as_well(world: World, letters_queue: str) -> None:
     """What a contact is remembered by, the lead's events, and dead letters of events; others' stay."""
-    queue = world.aws.sqs.create_queue(QueueName="conversions-dead")["QueueUrl"]
-    world.place.outputs["ConversionsDeadLetterQueueUrl"] = queue  # type: ignore[index]
     theirs, bobs = world.pinterest(), world.pinterest(OTHER)
     world.post("pinterest", leads_made.body(theirs, bobs))
     delivered = world.items()
@@ -328,19 +334,155 @@ def test_what_is_kept_for_pinterest_is_gone_as_well(world: World) -> None:
         Match(location_id=SECOND, contact_id="gone", lead_key="a#b#c", account="1", route="", left_at=1, user_data=hers)
     )
     for body in (*letters["hers"], *letters["his"]):
-        world.aws.sqs.send_message(QueueUrl=queue, MessageBody=body)
+        world.aws.sqs.send_message(QueueUrl=letters_queue, MessageBody=body)
 
     code, told, _ = world.erase("--email", EMAIL, "--yes")
 
     assert (code, told["complete"]) == (0, True)
     kept = [key for key in world.items() if key.startswith(("event#", "conversions#"))]
     assert sorted(kept) == [f"conversions#{LOCATION}#{contact}", f"event#{leads_made.ACCOUNT}#his"]
-    assert sorted(message["Body"] for message in world.aws._receive(queue)) == sorted(letters["his"])
+    assert sorted(message["Body"] for message in world.aws._receive(letters_queue)) == sorted(letters["his"])
     conversions = told["conversions"]
     assert len(conversions["matches"]) == 2
     assert conversions["events"] == [f"event#{leads_made.ACCOUNT}#hers"]
     assert (conversions["dead_letters"]["looked_at"], len(conversions["dead_letters"]["theirs"])) == (8, 4)
     assert not [word for word in (*WORDS, hers["em"][0]) if word in json.dumps(told).lower()]
+
+
+def checkout(**members: Any) -> str:
+    """An event of another system's."""
+    return json.dumps({"v": 1, "ad_account_id": "111", "event_name": "checkout", "event_time": 1_790_000_000} | members)
+
+
+@pytest.fixture
+def letters_queue(world: World) -> str:
+    """The queue of dead letters of conversions."""
+    queue: str = world.aws.sqs.create_queue(QueueName="conversions-dead")["QueueUrl"]
+    world.place.outputs["ConversionsDeadLetterQueueUrl"] = queue  # type: ignore[index]
+    return queue
+
+
+def put(world: World, queue: str, *bodies: str) -> list[str]:
+    """The message ids."""
+    return [world.aws.sqs.send_message(QueueUrl=queue, MessageBody=body)["MessageId"] for body in bodies]
+
+
+def test_other_systems_events_are_theirs_wherever_they_name_them(world: World, letters_queue: str) -> None:
+    """Whatever is wrong with the message, and however the address or the number is written; others' stay."""
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in EMAIL)
+    theirs = [
+        checkout(emial="x", phone=12128675309),
+        checkout(phone=12128675309.0, email="work@example.org"),
+        f'{{"v":1,"emial":"{escaped}"}}',
+        checkout(emial=[f"Zeb <{EMAIL.upper()}>"]),
+        checkout(phone_number="(212) 867-5309"),
+        checkout(contents=[{"id": "1", "item_name": {"to": ["+1-212-867-5309"]}}]),
+        checkout(external_id=EMAIL),
+        checkout(order_id=EMAIL, hashed_maids="a" * 64),
+        checkout(event_id=EMAIL, hashed_maids="a" * 64),
+        checkout(event_source_url=f"https://shop.example.com/?to={EMAIL.replace('@', '%40')}&x=1", email=OTHER),
+        checkout(hashed_mail=sha(EMAIL).upper()),
+        json.dumps([{"email": EMAIL}]),
+        f"email={EMAIL}&event_name=checkout",
+        checkout(emial="x", email=None).replace("null", f'"{EMAIL}", "email": null'),
+    ]
+    others = [
+        checkout(email=f"x.{EMAIL}"),
+        checkout(email=f"{EMAIL}.br", phone="912128675309"),
+        checkout(emial="x", phone="0171 1234567", country="DE"),
+        checkout(event_id="8675309", email=OTHER),
+        "{}",
+    ]
+    ids = put(world, letters_queue, *theirs)
+    put(world, letters_queue, *others)
+
+    code, told, _ = world.erase("--email", EMAIL, "--phone", PHONE, "--yes")
+
+    assert (code, told["complete"]) == (0, True)
+    assert told["conversions"]["dead_letters"]["theirs"] == sorted(ids)
+    assert sorted(message["Body"] for message in world.aws._receive(letters_queue)) == sorted(others)
+    assert not [word for word in WORDS if word in json.dumps(told).lower()]
+
+
+def test_an_event_whose_id_is_their_address_is_gone_and_not_shown(world: World, letters_queue: str) -> None:
+    """The ledger has it by a hash, which nobody should keep of who was erased."""
+    ledger = ConversionLedger(world.aws.dynamodb, world.aws.table, now=time.time)
+    about = {"account": "111", "name": "checkout", "at": 1, "action_source": "web", "user_data": {}}
+    for event_id in (EMAIL, EMAIL.upper(), PHONE, PHONE[1:], "+1 212-867-5309", "order-17", OTHER):
+        ledger.ignore(Event(event_id=event_id, **about), reason="too_old")
+    ledger.ignore(Event(event_id=EMAIL, **about, is_test=True), reason="too_old")
+
+    _, told, _ = world.erase("--email", EMAIL, "--phone", PHONE, "--yes")
+
+    kept = {key for key in world.items() if key.startswith("event#")}
+    assert kept == {"event#111#order-17", Event(event_id=OTHER, **about).key}
+    assert told["conversions"]["events"] == ["event#111#…"] * 6
+
+
+def test_dead_letters_of_which_nobody_can_tell_are_named(world: World, letters_queue: str) -> None:
+    """What is no JSON, and what has only an address of their contact that was not asked for."""
+    world.crm.api.directory.create(SECOND, {"email": EMAIL, "phone": PHONE})
+    junk, shared = put(world, letters_queue, "\x1f?", checkout(telephone=PHONE))
+    put(
+        world,
+        letters_queue,
+        checkout(email=OTHER, external_id=PHONE),
+        change_message(CrmChange(location_id="l", contact_id="c")),
+    )
+
+    assert world.erase("--email", EMAIL, "--dry-run")[0] == 1
+    code, told, said = world.erase("--email", EMAIL, "--yes")
+
+    assert (code, told["complete"]) == (1, False)
+    named = {one["what"]: one["why"] for one in told["not_erased"]}
+    assert "is no JSON" in named[f"dead letter of conversions {junk}"]
+    assert "repeat the command with it" in named[f"dead letter of conversions {shared}"]
+    assert len(named) == 2
+    assert "2 of which nobody can tell" in " ".join(said.split())
+    assert world.erase("--email", EMAIL, "--phone", PHONE, "--yes")[1]["conversions"]["dead_letters"]["looked_at"] == 4
+
+
+def test_a_contact_that_was_deleted_by_hand_is_known_by_what_pinterest_was_to_be_told(
+    world: World, letters_queue: str
+) -> None:
+    """Its leads, their events, and what the CRM told of it."""
+    lead = world.pinterest()
+    world.post("pinterest", leads_made.body(lead))
+    key = f"pinterest#{leads_made.ACCOUNT}#{lead['lead_id']}"
+    [contact] = [each["id"] for each in world.crm.contacts()]
+    world.crm.staff.delete_contact(contact)
+    user_data = hashed({"email": [EMAIL]}, phone_region="US")
+    known = {"lead_key": key, "account": leads_made.ACCOUNT, "user_data": user_data}
+    MatchLedger(world.aws.dynamodb, world.aws.table, now=time.time).remember(
+        Match(location_id=LOCATION, contact_id=contact, route="Everybody", left_at=1, **known)
+    )
+    about = {"event_id": "1", "name": "lead", "at": 1, "action_source": "web"}
+    ConversionLedger(world.aws.dynamodb, world.aws.table, now=time.time).ignore(
+        Event(**known, **about), reason="erased"
+    )
+    put(world, letters_queue, change_message(CrmChange(location_id=LOCATION, contact_id=contact)))
+
+    code, told, _ = world.erase("--email", EMAIL, "--yes")
+
+    assert (code, told["complete"], told["ledger_items"]) == (0, True, [key])
+    assert [name for name in world.items() if "#" in name] == []
+    assert len(world.items()["erased"]["leads"]["M"]) == 1
+    assert len(told["conversions"]["dead_letters"]["theirs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("+442079460958", ("+44 (0)20 7946 0958", "020 7946 0958", "0044 20 79460958", "442079460958", "2079460958")),
+        ("+4917612345678", ("0176 / 12345678", "+49 (0) 176 123 456 78", "tel:+49-176-12345678", "0049176.1234.5678")),
+        ("+12128675309", ("1-212-867-5309", "01112128675309", "٢١٢٨٦٧٥٣٠٩", "12128675309.0", "(212)867-5309 x4")),
+    ],
+)
+def test_a_phone_number_is_known_however_it_is_written(number: str, written: Sequence[str]) -> None:
+    """With its country code, as at home, in any digits; a longer number is another one."""
+    mentions = Mentions([], [number])
+    assert [text for text in written if not mentions.are_in([text])] == []
+    assert not mentions.are_in([number[1:-1], f"{number}1", f"9{number[1:]}"])
 
 
 def test_what_comes_again_is_ignored_and_what_is_left_later_is_a_new_lead(world: World) -> None:
@@ -418,7 +560,7 @@ def test_what_was_under_way_meanwhile_is_found_in_a_second_look(world: World) ->
     assert sum(clock.slept) == pytest.approx(30.0)
     assert told is not None
     assert told["complete"]
-    assert len(told["contacts"]) == len(told["remembered_as"]) == 2
+    assert (len(told["contacts"]), len(told["remembered_as"])) == (2, 3)
     assert world.crm.contacts() == []
     assert not [item for item in world.items().values() if "contact_id" in item]
 
@@ -564,7 +706,7 @@ def test_a_list_that_is_full_stops_the_command_or_is_named(
 
     world.crm.api.directory.create(SECOND, {"email": EMAIL, "phone": PHONE})
     find = erasure.Erasure.find
-    monkeypatch.setattr(erased_list, "LARGEST", 50)
+    monkeypatch.setattr(erased_list, "LARGEST", 100)
     # The contact comes after the first look, and its phone finds no room.
     monkeypatch.setattr(erasure.Erasure, "find", lambda work: replace(find(work), contacts=[]))
     code, told, _ = world.erase("--email", EMAIL, "--yes", "--output", str(file))

@@ -21,6 +21,7 @@ from leads.sources.pinterest_event_answers import NOT_PERMITTED, TOKEN_REFUSED
 
 PINTEREST = Words("pinterest")
 _CONVERSIONS = "conversions"
+_NO_ACCOUNT_WAITS = "Events that name no ad account wait, those of ad accounts with a token are sent"
 _POOR = "NEEDS_IMPROVEMENT"
 _QUALITY = {"GOOD": "good", "FAIR": "fair", _POOR: "poor"}
 
@@ -29,10 +30,10 @@ def conversions(patient: Patient) -> Iterator[Finding | Check]:
     """Every ad account with a token, or with leads that a route tells of."""
     secret = patient.secret(APP)
     telling = [route for route in patient.routes.routes if route.conversions] if patient.routes else []
+    yield from _tokens(patient, secret)
     if not tokens_of(secret) and not telling:
         yield PINTEREST.skipped(_CONVERSIONS, "No route has [routes.conversions], and no conversion token is stored.")
         return
-    yield from _ids(patient, secret)
     stored = accounts_of(secret)
     events = {account: _events(telling, account) for account in _live_accounts(patient)}
     needed = [account for account, names in events.items() if names]
@@ -66,16 +67,16 @@ def _events(routes: Sequence[Route], account: str) -> frozenset[str]:
     return frozenset(conversion.event for conversion in found if conversion)
 
 
-def _ids(patient: Patient, secret: Mapping[str, Any]) -> Iterator[Finding]:
-    """With an id that is none the function refuses the whole secret."""
+def _tokens(patient: Patient, secret: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the function makes of all the tokens together, by which it knows whether an ad account is the only one."""
     try:
         events_api(patient.place, secret).accounts()
     except Misconfigured as fault:
         arn = patient.place.output(APP)
         command = f"aws secretsmanager get-secret-value --secret-id {arn} --query SecretString --output text"
-        yield PINTEREST.fault(
-            "conversion tokens", f"No event can be sent: {fault}.", f"Correct {NAME} there: {command}"
-        )
+        # What is no object holds no account's token either.
+        lost = _NO_ACCOUNT_WAITS if isinstance(secret.get(NAME), Mapping) else "No event can be sent"
+        yield PINTEREST.fault("conversion tokens", f"{lost}: {fault}.", f"Correct {NAME} there: {command}")
 
 
 def _token(patient: Patient, secret: Mapping[str, Any], account: str) -> Iterator[Finding]:

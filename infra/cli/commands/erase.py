@@ -85,9 +85,8 @@ def erase(
         found = work.find()
     if dry_run:
         show({"dry_run": True} | found.as_json(), lambda console: _render_found(console, place, found, person), as_json)
-        raise typer.Exit(
-            int(bool(found.faults or found.letters.unclear or found.letters.hidden or found.conversions.hidden))
-        )
+        letters = (found.letters, found.conversions)
+        raise typer.Exit(int(bool(found.faults or any(it.unclear or it.hidden for it in letters))))
     _render_found(errors(), place, found, None if as_json else person)
     confirm(f"Erase this person from {place.name}? It cannot be undone.", yes)
     if output:
@@ -169,9 +168,8 @@ def _render_found(console: Console, place: Place, found: "Found", person: "Perso
     table.add_row("in the ledger", _counted(len(found.ledger), "item"))
     table.add_row("waiting in the queue", f"{_counted(len(found.parked), 'lead')} that the ledger knows as theirs")
     letters = found.letters
-    unclear = f", {len(letters.unclear)} of which nobody can tell whose they are" if letters.unclear else ""
-    hidden = f", and about {letters.hidden} that somebody else is looking at" if letters.hidden else ""
-    table.add_row("dead letters", f"{len(letters.theirs)} of {letters.looked_at}{unclear}{hidden}")
+    not_seen = _not_seen(len(letters.unclear), letters.hidden)
+    table.add_row("dead letters", f"{len(letters.theirs)} of {letters.looked_at}{not_seen}")
     table.add_row("for Pinterest", _kept(found.conversions.as_json()))
     console.print(table)
     for what, why in found.faults.items():
@@ -219,7 +217,14 @@ def _kept(conversions: dict[str, Any]) -> str:
     """What is kept of a person for the Conversions API, counted."""
     letters = conversions["dead_letters"]
     items = f"{_counted(len(conversions['matches']), 'contact')}, {_counted(len(conversions['events']), 'event')}"
-    return f"{items}, {len(letters['theirs'])} of {_counted(letters['looked_at'], 'dead letter')}"
+    not_seen = _not_seen(len(letters["unclear"]), letters["hidden"])
+    return f"{items}, {len(letters['theirs'])} of {_counted(letters['looked_at'], 'dead letter')}{not_seen}"
+
+
+def _not_seen(unclear: int, hidden: int) -> str:
+    """What could not be looked at of dead letters, "" for nothing."""
+    whose = f", {unclear} of which nobody can tell whose they are" if unclear else ""
+    return whose + (f", and about {hidden} that somebody else is looking at" if hidden else "")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -8,9 +8,12 @@ from typing import Any
 
 from infra.cli.conversions.rows import Row
 from leads.core.conversion import Event
-from leads.core.conversion_message import parse
+from leads.core.conversion_message import event_message, parse
 from leads.core.errors import LeadError
 
+# What a queue takes as one message, in bytes: SQS's quota.
+LARGEST_MESSAGE = 256 * 1024
+_TOO_LARGE = "the event has more than 256 KiB, which is all that the queue takes: shorten its texts, or its contents"
 _NO_EVENT = "the row is a change in the CRM, and no event"
 
 
@@ -101,7 +104,10 @@ def _check(
     except LeadError as fault:
         found.faults.append(RowFault(row.number, fault.reason, fault.detail))
         return
-    if isinstance(event, Event):
-        found.rows.append(CheckedRow(row.number, event))
-    else:
+    if not isinstance(event, Event):
         found.faults.append(RowFault(row.number, "unreadable_message", _NO_EVENT))
+    elif len(event_message(event)) > LARGEST_MESSAGE:
+        # One of them makes SQS refuse a whole call, however often it is repeated.
+        found.faults.append(RowFault(row.number, "too_large", _TOO_LARGE))
+    else:
+        found.rows.append(CheckedRow(row.number, event))

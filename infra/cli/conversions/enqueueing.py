@@ -77,7 +77,7 @@ def _batches(rows: Sequence[CheckedRow]) -> Iterator[list[tuple[int, str]]]:
     size = 0
     for row in rows:
         body = event_message(row.event)
-        length = len(body.encode()) + 200
+        length = len(body) + 200
         if batch and (len(batch) == MOST or size + length > LARGEST):
             yield batch
             batch, size = [], 0

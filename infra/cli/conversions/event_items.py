@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.cli.story.ledger import items_by_keys
 from leads.adapters.item_values import Item, number, text, texts
+from leads.core.lead import plain_id
 
 PREFIX = "event#"
 SENT, HELD, FAILED, IGNORED, SENDING = "sent", "held", "failed", "ignored", "sending"
@@ -19,8 +20,9 @@ _ATTRIBUTES = (
 
 @dataclass(frozen=True)
 class EventItem:
-    """One event's item. first_seen_at, updated_at: ISO 8601; event_at and expires_at: epoch seconds, 0 for none.
+    """One event's item. event_id: as in Event.known_as.
 
+    first_seen_at, updated_at: ISO 8601; event_at and expires_at: epoch seconds, 0 for none.
     state: see above. sends: how often it was begun to be sent; doubts: how often nobody knows whether it arrived.
     """
 
@@ -45,7 +47,8 @@ class EventItem:
 
     def goes_by(self, name: str) -> bool:
         """Whether this is how an operator calls it: event id, its key, or the lead's id or key."""
-        return name in (self.event_id, self.key, self.lead_key, self.lead_key.rpartition("#")[2]) and bool(name)
+        known = (self.key, self.lead_key, self.lead_key.rpartition("#")[2])
+        return bool(name) and (plain_id(name) == self.event_id or name in known)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -87,8 +90,8 @@ def events(
 
 def named(client: Any, table: str, name: str, *, told: Callable[[int], None] = lambda _: None) -> list[EventItem]:
     """The events that go by an id, or that are a lead's, the first seen first."""
-    narrowed = " AND (contains(#pk, :name) OR contains(#lead_key, :name))"
-    found = _scan(client, table, PREFIX, narrowed, {":name": {"S": name}}, told)
+    narrowed = " AND (contains(#pk, :name) OR contains(#pk, :id) OR contains(#lead_key, :name))"
+    found = _scan(client, table, PREFIX, narrowed, {":name": {"S": name}, ":id": {"S": plain_id(name)}}, told)
     return sorted((it for it in found if it.goes_by(name)), key=lambda it: (it.first_seen_at, it.key))
 
 

@@ -113,7 +113,7 @@ def remarks(told: Mapping[str, Any]) -> list[str]:
 def _verdict(row: CheckedRow, taken: bool, detail: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "row": row.number,
-        "event_id": row.event.event_id,
+        "event_id": row.event.known_as,
         "taken": taken,
         "detail": detail,
         "warnings": list(warnings),

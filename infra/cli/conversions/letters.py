@@ -60,8 +60,8 @@ class Letter:
 
     def goes_by(self, name: str) -> bool:
         """Whether this is how an operator calls it: event id or key, lead id or key, contact, message id."""
-        event_id = self.event.event_id if self.event else ""
-        known = (event_id, self.key, self.lead_key, self.lead_key.rpartition("#")[2], self.contact_id)
+        ids = (self.event.event_id, self.event.known_as) if self.event else ()
+        known = (*ids, self.key, self.lead_key, self.lead_key.rpartition("#")[2], self.contact_id)
         return bool(name) and name in (*known, self.message.message_id)
 
     def as_json(self) -> dict[str, Any]:

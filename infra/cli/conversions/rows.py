@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ CSV, JSONL = "csv", "jsonl"
 # A file's ending → its format.
 FORMATS: Mapping[str, str] = {".csv": CSV, ".tsv": CSV, ".jsonl": JSONL, ".ndjson": JSONL}
 _DELIMITERS = ",;\t"
+_BEHIND_QUOTES = "something follows a closing quotation mark, and one within a cell has to be doubled"
+# 12125550123.0, and 1.21256E+10.
+_FLOAT = re.compile(r"\+?[0-9]+\.0+")
+_SCIENTIFIC = re.compile(r"\+?[0-9]\.[0-9]+[eE]\+[0-9]{1,2}")
 # The message's version, which `v` gives, is no member of an event.
 _VERSION = "v"
 
@@ -32,6 +37,10 @@ class Row:
     number: int
     values: Mapping[str, Any]
     fault: str = ""
+
+
+class _Rounded(ValueError):
+    """Digits are missing."""
 
 
 def read(file: str, form: str) -> list[Row]:
@@ -62,6 +71,8 @@ def _text(file: str) -> str:
 def _csv_rows(text: str) -> Iterator[Row]:
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
+    # A cell that is too long for a message is a bad row, and no reason to read nothing.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     lines = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1)
     header: list[str] | None = None
     number = 0
@@ -73,21 +84,31 @@ def _csv_rows(text: str) -> Iterator[Row]:
                 header = _header(cells)
             else:
                 yield _csv_row(number, header, cells)
-    except csv.Error:
-        sentence = f"The CSV cannot be read after row {number}: a quotation mark does not end."
-        raise CommandFailed(sentence, exit_code=2) from None
+    except csv.Error as error:
+        why = _BEHIND_QUOTES if "expected after" in str(error) else "a quotation mark does not end"
+        raise CommandFailed(f"The CSV cannot be read after row {number}: {why}.", exit_code=2) from None
 
 
 def _header(cells: Sequence[str]) -> list[str]:
     """The columns' names; of a file without a header these are somebody's data, and so only known ones are shown."""
     names = ["_".join(cell.strip().lower().split()) for cell in cells]
-    for name in names:
+    for position, name in enumerate(names, 1):
         if name and name != _VERSION and name not in MEMBERS:
-            told = unknown(name, MEMBERS).detail
-            raise CommandFailed(f"The first row has to name the columns, and {told}.", exit_code=2)
+            raise CommandFailed(f"The first row has to name the columns, and {_misnamed(position, name)}", exit_code=2)
         if name and names.count(name) > 1:
             raise CommandFailed(f"The CSV has the column {name} twice.", exit_code=2)
     return names
+
+
+def _misnamed(position: int, name: str) -> str:
+    told = unknown(name, MEMBERS).detail
+    # It begins with the name, unless that may be somebody's.
+    if told.startswith("`"):
+        return f"in column {position} {told}"
+    return (
+        f"what column {position} begins with is no member of a conversion message (it is not shown, as it may be "
+        "somebody's): name the column, or leave it out."
+    )
 
 
 def _csv_row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
@@ -101,6 +122,8 @@ def _csv_row(number: int, header: Sequence[str], cells: Sequence[str]) -> Row:
         reading: Callable[[str], Any] = _CELLS.get(name, _plain)
         try:
             values[name] = reading(text)
+        except _Rounded:
+            return Row(number, {}, f"{name} was rounded by a spreadsheet: make its column text there, and save it anew")
         except ValueError:
             return Row(number, {}, f"{name} cannot be read")
     return Row(number, values)
@@ -127,6 +150,13 @@ def _plain(text: str) -> str | list[Any]:
     return text
 
 
+def _digits(text: str) -> str | list[Any]:
+    """Digits that somebody wants to have as they were, of what a spreadsheet or a table of floats makes of them."""
+    if _SCIENTIFIC.fullmatch(text):
+        raise _Rounded
+    return text.partition(".")[0] if _FLOAT.fullmatch(text) else _plain(text)
+
+
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
@@ -145,5 +175,7 @@ def _ids(text: str) -> list[Any]:
 _CELLS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("contents", "app_info", "device_info"), _json),
     "content_ids": _ids,
+    **dict.fromkeys(("phone", "zip", "date_of_birth"), _digits),
+    **dict.fromkeys(("external_id", "order_id", "event_id", "ad_account_id"), _digits),
     _VERSION: int,
 }

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from infra.cli.conversions.event_items import EventItem
 from infra.cli.conversions.reasons import meaning_of
-from infra.cli.shown import add_row, clock, moment, plain_table, print_table
+from infra.cli.shown import add_row, clock, moment, plain_table, print_table, printable
 
 # So many rows of a file are named; --json has all of them.
 MOST_ROWS = 20
@@ -18,13 +18,13 @@ COLOURS = {"sent": "green", "failed": "red", "held": "yellow", "sending": "cyan"
 
 def faults(console: Console, found: Sequence[Mapping[str, Any]], title: str) -> None:
     """The first rows of a file that something is wrong with: `row`, `reason` and `detail` of each."""
-    console.print(title, style="red", markup=False)
+    _say(console, title, style="red")
     table = plain_table("row", "reason", "detail")
     for it in found[:MOST_ROWS]:
         add_row(table, str(it["row"]), it["reason"], it["detail"])
     print_table(console, table)
     if len(found) > MOST_ROWS:
-        console.print(f"… and {len(found) - MOST_ROWS} more; --json names all of them.", markup=False)
+        _say(console, f"… and {len(found) - MOST_ROWS} more; --json names all of them.")
 
 
 def verdicts(console: Console, told: Mapping[str, Any]) -> None:
@@ -44,7 +44,7 @@ def verdicts(console: Console, told: Mapping[str, Any]) -> None:
     if warned:
         faults(console, warned, f"Pinterest would complain about {rows(len(warned))}:")
     taken = sum(it["taken"] for it in told["verdicts"])
-    console.print(f"Pinterest would take {taken} of {rows(len(told['verdicts']))}. Nothing was sent.", markup=False)
+    _say(console, f"Pinterest would take {taken} of {rows(len(told['verdicts']))}. Nothing was sent.")
 
 
 def sums(console: Console, told: Mapping[str, Any]) -> None:
@@ -54,24 +54,24 @@ def sums(console: Console, told: Mapping[str, Any]) -> None:
         parts.append(f"{len(told['faults'])} left out as bad")
     if told["refused"]:
         parts.append(f"{len(told['refused'])} refused by SQS")
-    console.print(f"{', '.join(parts)}.", style="yellow" if told["refused"] else "green", markup=False)
+    _say(console, f"{', '.join(parts)}.", style="yellow" if told["refused"] else "green")
     if told["faults"]:
         faults(console, told["faults"], "Left out:")
     if told["refused"]:
         faults(console, told["refused"], "SQS did not take:")
     if told["stopped"]:
-        console.print(f"Stopped, as {told['stopped']}.", style="red", markup=False)
+        _say(console, f"Stopped, as {told['stopped']}.", style="red")
     if told["next_row"] is not None:
         go_on = f"Go on with --from-row {told['next_row']}: a row that is sent twice is one event."
-        console.print(go_on, style="red", markup=False)
+        _say(console, go_on, style="red")
     else:
-        console.print("`leadrelay conversions status` says what becomes of them.", markup=False)
+        _say(console, "`leadrelay conversions status` says what becomes of them.")
 
 
 def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
     """All that `conversions status` tells."""
     queues = told["queues"]
-    console.print(f"Conversions of {name}", style="bold", markup=False)
+    _say(console, f"Conversions of {name}", style="bold")
     waits = f"{queues['waiting']} waiting, {queues['held']} held or being sent, {queues['dead']} dead"
     table = _pairs({"queue": waits, "last sent": moment(told["last_sent_at"]) or "never"})
     if told["oldest_held_at"]:
@@ -79,6 +79,9 @@ def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
     for account, has_token in told["tokens"].items():
         missing = f"none: `leadrelay conversions token --account {account}`"
         add_row(table, f"token of {account}", "stored" if has_token else missing)
+    for position in told["misplaced_tokens"]:
+        wrong = "its name is no ad account's id, 1 to 18 digits: correct conversion_tokens in the Pinterest app secret"
+        add_row(table, f"token {position}", wrong)
     for route in told["routes"]:
         outcomes = ", ".join(f"{outcome} → {event}" for outcome, event in route["outcomes"].items())
         add_row(table, f"route {route['route']}", outcomes)
@@ -88,29 +91,29 @@ def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
     if told["events"]:
         _counts(console, told)
     else:
-        console.print("The ledger knows of no event.")
+        _say(console, "The ledger knows of no event.")
     if queues["dead"]:
-        console.print("Dead letters: `leadrelay conversions redrive --dry-run` lists them.", markup=False)
+        _say(console, "Dead letters: `leadrelay conversions redrive --dry-run` lists them.")
 
 
 def _counts(console: Console, told: Mapping[str, Any]) -> None:
     console.print()
     table = plain_table("account", "event", "state", "reason", "count")
     for it in told["events"]:
-        state = Text(it["state"], COLOURS.get(it["state"], ""))
+        state = Text(printable(it["state"]), COLOURS.get(it["state"], ""))
         add_row(table, it["account"], it["event"], state, it["reason"], str(it["count"]))
     print_table(console, table)
     if told["tests"]:
-        console.print(f"And {told['tests']} sent as tests, which Pinterest forgets.", markup=False)
+        _say(console, f"And {told['tests']} sent as tests, which Pinterest forgets.")
     for warning, count in told["warnings"].items():
-        console.print(f"Pinterest's warnings: {warning}, {count} times.", style="yellow", markup=False)
+        _say(console, f"Pinterest's warnings: {warning}, {count} times.", style="yellow")
     meanings(console, (it["reason"] for it in told["events"]))
 
 
 def events(console: Console, found: Sequence[EventItem]) -> None:
     """One block for each event."""
     for it in found:
-        console.print(f"Event {it.event_id}{' (a test)' if it.is_test else ''}", style="bold", markup=False)
+        _say(console, f"Event {it.event_id}{' (a test)' if it.is_test else ''}", style="bold")
         meaning = meaning_of(it.reason, is_dead=it.state == "failed")
         table = _pairs(
             {
@@ -137,7 +140,7 @@ def events(console: Console, found: Sequence[EventItem]) -> None:
 def letters(console: Console, name: str, found: Sequence[Mapping[str, Any]], elsewhere: int) -> None:
     """Dead letters as Letter.as_json gives them, one line each."""
     if not found:
-        console.print(f"No such dead letter of conversions waits in {name}.", markup=False)
+        _say(console, f"No such dead letter of conversions waits in {name}.")
     else:
         table = plain_table("event", "account", "lead or contact", "reason", "detail", "dead since", "message")
         for it in found:
@@ -150,23 +153,23 @@ def letters(console: Console, name: str, found: Sequence[Mapping[str, Any]], els
         print_table(console, table)
         meanings(console, (it["reason"] for it in found), is_dead=True)
     if elsewhere:
-        console.print(
+        _say(
+            console,
             f"About {elsewhere} more cannot be seen, as somebody else is looking at them, or was a minute ago.",
             style="yellow",
-            markup=False,
         )
 
 
 def redriven(console: Console, told: Mapping[str, Any], file: Path | None) -> None:
     """What a redrive has done."""
-    console.print(f"{len(told['redriven'])} of {told['chosen']} sent back to the conversions queue.", markup=False)
+    _say(console, f"{len(told['redriven'])} of {told['chosen']} sent back to the conversions queue.")
     if told["stopped"]:
-        console.print(f"Stopped, as {told['stopped']}.", style="red", markup=False)
+        _say(console, f"Stopped, as {told['stopped']}.", style="red")
     elif told["left"]:
-        console.print(f"{told['left']} could not be taken: run it again.", style="red", markup=False)
-    console.print("`leadrelay conversions status` says what becomes of them.", markup=False)
+        _say(console, f"{told['left']} could not be taken: run it again.", style="red")
+    _say(console, "`leadrelay conversions status` says what becomes of them.")
     if file:
-        console.print(f"Audit: {file}", style="dim", markup=False)
+        _say(console, f"Audit: {file}", style="dim")
 
 
 def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False) -> None:
@@ -174,7 +177,7 @@ def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False)
     for reason in dict.fromkeys(filter(None, reasons)):
         meaning = meaning_of(reason, is_dead=is_dead)
         if meaning.means:
-            console.print(f"{reason}: {meaning.means}. What to do: {meaning.remedy}.", markup=False)
+            _say(console, f"{reason}: {meaning.means}. What to do: {meaning.remedy}.")
 
 
 def rows(number: int) -> str:
@@ -190,3 +193,8 @@ def _pairs(values: Mapping[str, str]) -> Any:
         if value:
             add_row(table, name, value)
     return table
+
+
+def _say(console: Console, text: str, *, style: str = "") -> None:
+    """A line as it is: event names and warnings are others', and give the terminal no orders."""
+    console.print(printable(text), style=style or None, markup=False)

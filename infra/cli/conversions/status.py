@@ -1,7 +1,7 @@
 """How conversions stand: what waits in the queues, what the ledger says of events, tokens, and routes that tell."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from infra.cli.conversions.event_items import EventItem
 from infra.cli.dead.dead_letters import depth, hidden
 from infra.cli.pinterest.keys import is_live
 from infra.cli.place import Place
+from leads.core.conversion import is_account
 from leads.core.routes import RouteTable
 
 QUEUE, DEAD = "ConversionsQueueUrl", "ConversionsDeadLetterQueueUrl"
@@ -62,10 +63,14 @@ def status(
     for it in event_items.events(place.client("dynamodb"), place.output("LedgerTableName"), account=account, told=told):
         tally.add(it)
     routes = conversion_routes(table)
+    stored = tokens_of(place.secret(APP))
+    # Without routes that tell, a lead's account needs no token.
+    needed = live_accounts(place) if routes else []
     return {
         "queues": queues(place),
         **tally.as_json(),
-        "tokens": {name: has for name, has in _tokens(place, routes, tally).items() if account in ("", name)},
+        "tokens": {name: has for name, has in _tokens(stored, needed, tally).items() if account in ("", name)},
+        "misplaced_tokens": _misplaced(stored),
         "routes": routes,
     }
 
@@ -89,9 +94,12 @@ def live_accounts(place: Place) -> list[str]:
     return [*dict.fromkeys(account for account in accounts if account)]
 
 
-def _tokens(place: Place, routes: list[dict[str, Any]], tally: Tally) -> dict[str, bool]:
-    """Ad account → whether a token is stored for it. Without routes that tell, a lead's account needs none."""
-    stored = tokens_of(place.secret(APP))
-    needed = live_accounts(place) if routes else []
+def _tokens(stored: Mapping[str, str], needed: Iterable[str], tally: Tally) -> dict[str, bool]:
+    """Ad account → whether a token is stored for it."""
     met = (account for account, *_ in tally.counts)
-    return {account: bool(stored.get(account)) for account in sorted({*stored, *needed, *met} - {""})}
+    return {account: bool(stored.get(account)) for account in sorted({*stored, *needed, *met}) if is_account(account)}
+
+
+def _misplaced(stored: Mapping[str, str]) -> list[int]:
+    """Which entries have no ad account's id for a name, from 1 on: the name may be the very token."""
+    return [position for position, name in enumerate(stored, 1) if not is_account(name)]

@@ -8,17 +8,30 @@ from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.erase import traces as erasure_traces
 from infra.cli.erase.contacts import FoundContact
 from infra.cli.erase.conversions import Kept
+from infra.cli.erase.event_traces import NO_JSON, SHARED
 from infra.cli.erase.letters import Sorted
 from infra.cli.place import Place
 from infra.cli.story.ledger import LedgerLead
 
+# Why nobody can tell whose a dead letter of conversions is → what that means, and what to do.
+_UNCLEAR = {
+    NO_JSON: "It is no JSON, so nobody can tell whose it is: look at it in ConversionsDeadLetterQueue, in AWS's "
+    "console, and delete it there if it is this person's. SQS deletes it after 14 days.",
+    SHARED: "It has an e-mail address or phone number that was not asked for, and that only their contact has: if that "
+    "is this person's alone, repeat the command with it.",
+}
+
 _NOTES = (
-    "The list of erased people keeps salted hashes of the e-mail addresses and phone numbers, and of the leads' ids: "
-    "what was left before this moment is ignored when it comes again, and what is left from now on is a new lead.",
+    "The list of erased people keeps salted hashes of the e-mail addresses and phone numbers, as they are and as "
+    "Pinterest is told them, and of the leads' ids: what was left before this moment is ignored when it comes again, "
+    "and what is left from now on is a new lead.",
     "An e-mail address or phone number that was not asked for, and that only a contact had, may be somebody else's as "
     "well: a lead that has it beside a further one of its own is not ignored, and its dead letter not deleted.",
-    "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt; so is what waits in the "
-    "conversions queue, where it is hashed.",
+    "What still waits in the failed-leads queue is sealed, and is dropped at its next attempt. So is an event in the "
+    "conversions queue that is about one of their leads, or has the hash of an address or number that was asked for. "
+    "Another system's event that names the person in no other way than by an id of its own is not recognised there.",
+    "Of other systems' events the ledger keeps ids, for 90 days, and only a hash of an id that is not plain: one that "
+    "has an address or number among other things is not recognised.",
     "Logs and metrics hold ids only, and logs are deleted after 30 days.",
     "Pinterest keeps leads for 30 days and Facebook for 90; what they keep, and what Pinterest was told of outcomes by "
     "hashes, is not LeadRelay's to delete.",
@@ -59,7 +72,7 @@ class Found:
     def keys(self) -> set[str]:
         """The ledger keys of their leads."""
         letters = {letter.key for letter in self.letters.theirs if letter.key}
-        return {lead.key for lead in self.ledger} | letters
+        return {lead.key for lead in self.ledger} | letters | self.conversions.leads
 
     def as_json(self) -> dict[str, Any]:
         """Ids only."""
@@ -100,6 +113,7 @@ def certificate(
     """
     done = removal.done
     faults = {**done.faults, **dict(map(_unclear, done.letters.unclear))}
+    faults |= {f"dead letter of conversions {it}": _UNCLEAR[why] for it, why in done.conversions.unclear.items()}
     for what, count in (
         ("dead letters", done.letters.hidden),
         ("dead letters of conversions", done.conversions.hidden),

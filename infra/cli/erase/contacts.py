@@ -11,6 +11,7 @@ from infra.cli.shown import printable
 from infra.cli.vendors.contacts_api import ContactsApi, ContactsRefused
 from leads.core.contact import DEFAULT_MAPPING, Locale, is_email
 from leads.core.erasure import name_of
+from leads.core.user_data import of_contact
 
 # The one in use first; its predecessor stays valid for a while.
 _TOKENS = ("token", "access_token", "previous_token")
@@ -30,8 +31,17 @@ class Person:
     @property
     def names(self) -> frozenset[str]:
         """As `leads.core.erasure` calls them."""
-        pairs = [("email", email) for email in self.emails] + [("phone", phone) for phone in self.phones]
-        return frozenset(name_of(kind, value) for kind, value in pairs)
+        return frozenset(name_of(kind, value) for kind, value in self._pairs)
+
+    @property
+    def hashed_names(self) -> frozenset[str]:
+        """The same as the user data of an event for Pinterest has them."""
+        found = (of_contact({kind: value}) for kind, value in self._pairs)
+        return frozenset(name_of(key, hash_) for told in found for key, hashes in told.items() for hash_ in hashes)
+
+    @property
+    def _pairs(self) -> list[tuple[str, str]]:
+        return [*(("email", email) for email in self.emails), *(("phone", phone) for phone in self.phones)]
 
 
 @dataclass(frozen=True)

@@ -72,10 +72,9 @@ class Erasure:
         found.related = self._related(found)
         found.ledger = self._look_up(found.contact_ids, (), found.faults).leads
         found.letters = self._letters.find(self._traces(found))
-        known_keys = {lead.key for lead in found.ledger}
-        by_letters = by_keys(*self._ledger, (letter.key for letter in found.letters.theirs))
-        found.ledger += [lead for lead in by_letters.values() if lead.key not in known_keys]
+        self._add(found, {letter.key for letter in found.letters.theirs})
         found.conversions = self._conversions.find(self._traces(found), places_of(found.contacts, found.ledger))
+        self._add(found, found.conversions.leads)
         return found
 
     def erase(self, found: Found) -> None:
@@ -121,9 +120,15 @@ class Erasure:
         others = self._crm.find([Person(tuple(sorted(emails)), tuple(sorted(phones)))], {})
         return [contact for contact in others if contact not in found.contacts]
 
+    def _add(self, found: Found, keys: Iterable[str]) -> None:
+        """What the ledger knows of these leads as well."""
+        fresh = {*keys} - {lead.key for lead in found.ledger} - {""}
+        found.ledger += by_keys(*self._ledger, sorted(fresh)).values()
+
     def _traces(self, found: Found) -> Traces:
         asked = self._person.names
-        return Traces(asked, found.names - asked, found.contact_ids, {lead.key for lead in found.ledger})
+        leads = {lead.key for lead in found.ledger}
+        return found.conversions.added_to(Traces(asked, found.names - asked, found.contact_ids, leads))
 
     def _look_up(self, ids: Iterable[str], keys: Iterable[str], faults: dict[str, str]) -> Look:
         self._tell("Reading the ledger", 0, None)
@@ -158,7 +163,8 @@ class Erasure:
         As long as the contact is there, a command that comes after one that was cut off finds both.
         """
         done = removal.done
-        ids, keys = found.contact_ids, found.keys | {letter.key for letter in done.letters.theirs}
+        ids = found.contact_ids | found.conversions.contact_ids
+        keys = found.keys | {letter.key for letter in done.letters.theirs}
         tried: set[FoundContact] = set()
         for number in range(ROUNDS):
             faults: dict[str, str] = {}

@@ -16,7 +16,8 @@ class Remembering:
 
     def __init__(self, place: Place, person: Person) -> None:
         self._ledger = (place.client("dynamodb"), place.output("LedgerTableName"))
-        self._asked = person.names
+        # What waits in the conversions queue is hashed, and the function that tells of it knows nothing else.
+        self._asked = person.names | person.hashed_names
         self.record_sources = _record_sources(place)
         # A record of another CRM location may come again after years, a lead of an ad platform does not.
         self.seconds = RECORD_KEPT_SECONDS if self.record_sources else KEPT_SECONDS

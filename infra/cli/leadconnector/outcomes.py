@@ -17,6 +17,7 @@ CUSTOM_DATA: Mapping[str, str] = {
     "outcome": "one of the outcomes above, or several by commas",
     "monetary_value": "a plain number, where the outcome has a value",
     "currency": "its three letters",
+    "opportunity_id": "the opportunity's id, where the outcome is of one and the workflow does not start with it",
 }
 
 
