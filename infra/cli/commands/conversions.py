@@ -14,6 +14,7 @@ from infra.cli.conversions.accounts import APP, accounts_of, checked_account, to
 from infra.cli.conversions.file_sending import FileSending, remarks
 from infra.cli.conversions.letters import Reading, Wanted
 from infra.cli.dead.audit import audit, default_file
+from infra.cli.dead.interruption import INTERRUPTED, STOPPED
 from infra.cli.faults import CommandFailed
 from infra.cli.output import Json, Yes, confirm, errors, progress, show
 from infra.cli.place import Place, place_of
@@ -66,16 +67,15 @@ def send(
     is sent twice is told once. Bad rows stop everything before the first is
     sent; they are named by row and member, never by what is in them.
 
-    Ends with 1 when a row was not sent, or Pinterest would refuse one.
+    Ends with 1 when a row was not sent; a dry run, when Pinterest would not
+    be told of a row, or would refuse it.
     """
     if account:
         checked_account(account)
     if action_source not in ("", *ACTION_SOURCES):
         raise CommandFailed(f"--action-source {action_source} is none of {', '.join(ACTION_SOURCES)}.", exit_code=2)
     table, place = _table_and_place(ctx, routes)
-    chosen = [row for row in rows.read(file, form) if row.number >= from_row]
-    if not chosen:
-        raise CommandFailed(f"{'stdin' if file == rows.STDIN else file} has no row to send.", exit_code=2)
+    chosen = rows.beginning_with(from_row, rows.read(file, form), "stdin" if file == rows.STDIN else file)
     given = {"ad_account_id": account, "event_name": event, "action_source": action_source}
     defaults = {name: value for name, value in given.items() if value}
     sending = FileSending(place, chosen, defaults, table.defaults.phone_region, is_test=test)
@@ -93,7 +93,7 @@ def send(
         raise typer.Exit(1)
     told |= sending.send()
     show(told, lambda console: shown.sums(console, told), as_json)
-    raise typer.Exit(int(told["sent"] < told["rows"]))
+    raise typer.Exit(STOPPED if told["stopped"] == INTERRUPTED else int(told["sent"] < told["rows"]))
 
 
 @app.command(epilog=examples("conversions status", "conversions status --account 111764359001 --json"))
@@ -232,7 +232,8 @@ def redrive(
             )
         told |= {"stopped": why, "redriven": log.lines, "left": len(chosen) - len(log.lines)}
     show(told, lambda console: shown.redriven(console, told, log.file), as_json)
-    raise typer.Exit(int(bool(told["not_found"] or told["left"] or why)))
+    failed = bool(told["not_found"] or told["left"] or why)
+    raise typer.Exit(STOPPED if why == INTERRUPTED else int(failed))
 
 
 def _asked() -> str:

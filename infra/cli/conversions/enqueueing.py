@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.cli.aws_refusals import refusal
 from infra.cli.conversions.checked_rows import CheckedRow
-from infra.cli.dead.interruption import Interruption
+from infra.cli.dead.interruption import INTERRUPTED, Interruption
 from leads.core.conversion_message import event_message
 
 # What one call takes: SQS's quotas, with room for what goes around the messages.
@@ -41,7 +41,7 @@ def enqueue(
     with heard.listen():
         for batch in _batches(rows):
             if heard.wanted:
-                done.stopped = "it was interrupted"
+                done.stopped = INTERRUPTED
             else:
                 _send(sqs, url, batch, done)
             if done.stopped:

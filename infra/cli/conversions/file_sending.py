@@ -13,8 +13,12 @@ from infra.cli.conversions.status import QUEUE
 from infra.cli.conversions.trial import Trial
 from infra.cli.output import progress
 from infra.cli.place import Place
+from leads.core.conversion import Event
 
 _DAY = 86_400.0
+# What would become of a row: Pinterest's own word on it, TAKEN or REFUSED; or it is not asked, as the row is no event,
+# or the function does not tell Pinterest of it.
+TAKEN, REFUSED, BAD, NOT_TOLD = "taken", "refused", "bad", "not_told"
 _NO_IDENTIFIER = "nothing tells whose event it is: an e-mail, an advertising id, or address and browser"
 
 
@@ -30,6 +34,7 @@ class FileSending:
         self._place = place
         self._secret = place.secret(APP)
         self._now = time.time()
+        self._days = days_taken(place)
         with progress() as bar:
             task = bar.add_task("Checking rows", total=len(rows))
             self.file: CheckedFile = checked(
@@ -44,33 +49,41 @@ class FileSending:
 
     def summary(self) -> dict[str, Any]:
         """What the file holds, as JSON."""
-        days = days_taken(self._place)
         return {
             "rows": len(self.file.rows) + len(self.file.faults),
             "faults": [fault.as_json() for fault in self.file.faults],
             "accounts": dict(self.file.accounts),
             "without_token": [account for account in self.file.accounts if not tokens_of(self._secret).get(account)],
-            "too_old": len(self.file.older_than(days * _DAY, self._now)),
-            "days": days,
+            "too_old": len(self._too_old),
+            "days": self._days,
             "no_identifier": len(self.file.unidentified),
             "repeated": self.file.repeated,
         }
 
+    @property
+    def _too_old(self) -> list[CheckedRow]:
+        return self.file.older_than(self._days * _DAY, self._now)
+
     def ask(self) -> list[dict[str, Any]]:
-        """Pinterest's verdict on each row, of a test that it forgets. Raises CommandFailed when it gives none."""
-        asked = [row for row in self.file.rows if row.event.is_identified]
+        """What would become of each row; Pinterest is asked with a test that it forgets.
+
+        Raises CommandFailed when it says nothing of them.
+        """
+        older = f"it is older than {self._days:g} days"
+        kept = {row.number: (row, "too_old", older) for row in self._too_old}
+        kept |= {row.number: (row, "no_identifier", _NO_IDENTIFIER) for row in self.file.unidentified}
+        asked = [row for row in self.file.rows if row.number not in kept]
         with progress() as bar:
             task = bar.add_task("Asking Pinterest", total=len(asked))
             trial = Trial(events_api(self._place, self._secret), told=lambda count: bar.update(task, completed=count))
             verdicts = trial.verdicts([row.event for row in asked])
-        said = [_verdict(row, it.is_taken, it.detail, it.warnings) for row, it in zip(asked, verdicts, strict=True)]
-        # The function does not send these, so Pinterest need not say anything of them.
-        known = [_verdict(row, False, _NO_IDENTIFIER) for row in self.file.unidentified]
-        bad = [
-            {"row": it.number, "event_id": "", "taken": False, "detail": f"{it.reason}: {it.detail}", "warnings": []}
-            for it in self.file.faults
+        said = [
+            _verdict(row.number, TAKEN if it.is_taken else REFUSED, it.reason, it.detail, row.event, it.warnings)
+            for row, it in zip(asked, verdicts, strict=True)
         ]
-        return sorted([*said, *known, *bad], key=lambda it: it["row"])
+        untold = [_verdict(row.number, NOT_TOLD, reason, why, row.event) for row, reason, why in kept.values()]
+        bad = [_verdict(it.number, BAD, it.reason, it.detail) for it in self.file.faults]
+        return sorted([*said, *untold, *bad], key=lambda it: it["row"])
 
     def send(self) -> dict[str, Any]:
         """Put the good rows on the queue; what became of that, as JSON."""
@@ -110,11 +123,15 @@ def remarks(told: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _verdict(row: CheckedRow, taken: bool, detail: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
+def _verdict(
+    number: int, verdict: str, reason: str, detail: str, event: Event | None = None, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
-        "row": row.number,
-        "event_id": row.event.known_as,
-        "taken": taken,
+        "row": number,
+        "event_id": event.known_as if event else "",
+        "verdict": verdict,
+        "taken": verdict == TAKEN,
+        "reason": reason,
         "detail": detail,
         "warnings": list(warnings),
     }

@@ -70,6 +70,7 @@ class Letter:
             "message_id": self.message.message_id,
             "kind": self.kind,
             "key": self.key,
+            "event_id": self.event.known_as if self.event else "",
             "account": self.account,
             "event": self.event.name if self.event else "",
             "outcome": self.event.outcome if self.event else "",

@@ -8,7 +8,7 @@ from infra.cli.conversions.letters import Letter
 from infra.cli.conversions.status import DEAD, QUEUE
 from infra.cli.dead.audit import Audit, caller
 from infra.cli.dead.dead_letters import SQS_BATCH, Held
-from infra.cli.dead.interruption import Interruption
+from infra.cli.dead.interruption import INTERRUPTED, Interruption
 from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.dead.redrive import SENT, Redriven
 from infra.cli.place import Place
@@ -32,7 +32,7 @@ def redrive(
         waiting = held.letters
         for start in range(0, len(waiting), SQS_BATCH):
             if interruption.wanted:
-                return "it was interrupted"
+                return INTERRUPTED
             batch = waiting[start : start + SQS_BATCH]
             sent = _sent(sqs, place.output(QUEUE), batch)
             for message in batch:

@@ -56,6 +56,17 @@ def read(file: str, form: str) -> list[Row]:
     return list(_csv_rows(text) if known == CSV else _json_rows(text))
 
 
+def beginning_with(number: int, found: Sequence[Row], file: str) -> list[Row]:
+    """The rows from this number on. file: what to call it. Raises CommandFailed where there is none."""
+    if not found:
+        raise CommandFailed(f"{file} has no row to send.", exit_code=2)
+    chosen = [row for row in found if row.number >= number]
+    if not chosen:
+        sentence = f"--from-row {number} is behind the last row of {file}, which is row {found[-1].number}."
+        raise CommandFailed(sentence, exit_code=2)
+    return chosen
+
+
 def _text(file: str) -> str:
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).expanduser().read_bytes()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from infra.cli.conversions.event_items import EventItem
@@ -13,6 +14,14 @@ from infra.cli.shown import add_row, clock, moment, plain_table, print_table, pr
 
 # So many rows of a file are named; --json has all of them.
 MOST_ROWS = 20
+# So many numbers of rows with the same fault.
+MOST_NUMBERS = 5
+# What a dry run finds of rows → the title above those of which it is true.
+_VERDICTS: Mapping[str, str] = {
+    "bad": "{} cannot be sent:",
+    "not_told": "Pinterest would not be told of {}:",
+    "refused": "Pinterest would refuse {}:",
+}
 COLOURS = {"sent": "green", "failed": "red", "held": "yellow", "sending": "cyan", "ignored": "dim"}
 
 
@@ -28,23 +37,32 @@ def faults(console: Console, found: Sequence[Mapping[str, Any]], title: str) -> 
 
 
 def verdicts(console: Console, told: Mapping[str, Any]) -> None:
-    """What Pinterest said of a file, and which rows it would refuse."""
-    refused = [
-        {"row": it["row"], "reason": "refused", "detail": it["detail"] or "not said"}
-        for it in told["verdicts"]
-        if not it["taken"]
-    ]
-    warned = [
-        {"row": it["row"], "reason": "warning", "detail": ", ".join(it["warnings"])}
-        for it in told["verdicts"]
-        if it["warnings"]
-    ]
-    if refused:
-        faults(console, refused, f"Pinterest would refuse {rows(len(refused))}:")
-    if warned:
-        faults(console, warned, f"Pinterest would complain about {rows(len(warned))}:")
-    taken = sum(it["taken"] for it in told["verdicts"])
-    _say(console, f"Pinterest would take {taken} of {rows(len(told['verdicts']))}. Nothing was sent.")
+    """What would become of a file's rows: what is wrong with them here, and what Pinterest said."""
+    found = told["verdicts"]
+    for verdict, title in _VERDICTS.items():
+        _alike(console, title, [(it["row"], it["reason"], it["detail"]) for it in found if it["verdict"] == verdict])
+    warned = [(it["row"], "warning", ", ".join(it["warnings"])) for it in found if it["warnings"]]
+    _alike(console, "Pinterest would complain about {}:", warned)
+    taken = sum(it["taken"] for it in found)
+    _say(console, f"Pinterest would take {taken} of {rows(len(found))}. Nothing was sent.")
+
+
+def _alike(console: Console, title: str, found: Sequence[tuple[int, str, str]]) -> None:
+    """Row, reason and detail of rows, those with the same reason and detail in one line. title: {} is how many."""
+    if not found:
+        return
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for number, reason, detail in found:
+        numbers.setdefault((reason, detail), []).append(number)
+    merged = [{"row": _numbers(some), "reason": reason, "detail": detail} for (reason, detail), some in numbers.items()]
+    faults(console, merged, title.format(rows(len(found))))
+
+
+def _numbers(some: Sequence[int]) -> str:
+    """`3, 4, 7`, and of many how many more."""
+    named = ", ".join(map(str, some[:MOST_NUMBERS]))
+    more = len(some) - MOST_NUMBERS
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def sums(console: Console, told: Mapping[str, Any]) -> None:
@@ -142,12 +160,12 @@ def letters(console: Console, name: str, found: Sequence[Mapping[str, Any]], els
     if not found:
         _say(console, f"No such dead letter of conversions waits in {name}.")
     else:
-        table = plain_table("event", "account", "lead or contact", "reason", "detail", "dead since", "message")
+        table = folding_table("event id", "event", "account", "lead or contact", "reason", "detail", "dead", "message")
         for it in found:
             state = " (sent since)" if it["state"] == "sent" else ""
             add_row(
                 table,
-                *(it["event"] or it["kind"], it["account"], it["lead_key"] or it["contact_id"]),
+                *(it["event_id"], it["event"] or it["kind"], it["account"], it["lead_key"] or it["contact_id"]),
                 *(f"{it['reason']}{state}", it["detail"], moment(it["dead_since"]), it["message_id"]),
             )
         print_table(console, table)
@@ -183,6 +201,14 @@ def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False)
 def rows(number: int) -> str:
     """`1 row`, `2 rows`."""
     return f"{number} {'row' if number == 1 else 'rows'}"
+
+
+def folding_table(*columns: str) -> Table:
+    """A table of which no id and no code is cut, however narrow the terminal: they go on in the next line."""
+    table = plain_table(*columns)
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
 
 
 def _pairs(values: Mapping[str, str]) -> Any:

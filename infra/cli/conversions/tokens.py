@@ -1,7 +1,7 @@
 """Conversion tokens: made by Pinterest or given by somebody, proved with an event that nobody keeps, stored."""
 
 from infra.cli.conversions.accounts import APP, NAME, events_api
-from infra.cli.conversions.trial import Trial, dummy
+from infra.cli.conversions.trial import OF_ACCOUNT, Trial, dummy, sentence
 from infra.cli.faults import CommandFailed
 from infra.cli.place import Place
 from infra.cli.setup.secret_edit import edit_secret, merged
@@ -32,13 +32,15 @@ def checked(text: str) -> str:
 def prove(place: Place, account: str, token: str) -> None:
     """Send an event of nobody as a test. Raises CommandFailed when Pinterest does not take it with this token."""
     try:
-        [verdict] = Trial(events_api(place, {NAME: {account: token}})).verdicts([dummy(account)])
+        [said] = Trial(events_api(place, {NAME: {account: token}})).verdicts([dummy(account)])
+        if said.reason in OF_ACCOUNT:
+            raise CommandFailed(sentence(said.reason, said.detail))
     except CommandFailed as failed:
         raise CommandFailed(
             f"Nothing was stored, as the token does not work. {failed}", exit_code=failed.exit_code
         ) from None
-    if not verdict.is_taken:
-        raise CommandFailed(f"Nothing was stored: Pinterest refused a test event ({verdict.detail or 'not said why'}).")
+    if not said.is_taken:
+        raise CommandFailed(f"Nothing was stored: Pinterest refused a test event ({said.detail or 'not said why'}).")
 
 
 def store(place: Place, account: str, token: str) -> list[str]:

@@ -8,13 +8,26 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from infra.cli.faults import CommandFailed
-from leads.core.conversion import LARGEST_CALL, OFFLINE, Event, Verdict
-from leads.core.errors import LeadError, Misconfigured, TryAgain, Undeliverable
+from leads.core.conversion import LARGEST_CALL, OFFLINE, Event
+from leads.core.errors import Misconfigured, TryAgain, Undeliverable
+from leads.sources.pinterest_event_answers import EVENT_REFUSED, NOT_PERMITTED, TOKEN_MISSING, TOKEN_REFUSED
 from leads.sources.pinterest_events import PinterestEvents
 
 ANSWER_SECONDS = 60.0
 # How long a rate limit is waited for, and how often, before it is told.
 LONGEST_WAIT, WAITS = 30.0, 5
+# What is wrong with an ad account, and so with each of its events; those of others it does not concern.
+OF_ACCOUNT = (TOKEN_MISSING, TOKEN_REFUSED, NOT_PERMITTED)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What Pinterest says of an event. reason: a code, "" for one that it would take."""
+
+    is_taken: bool
+    reason: str = ""
+    detail: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass
@@ -26,43 +39,61 @@ class Trial:
     sleep: Callable[[float], None] = time.sleep
     _done: int = field(default=0, init=False)
 
-    def verdicts(self, events: Sequence[Event]) -> list[Verdict]:
+    def verdicts(self, events: Sequence[Event]) -> list[Said]:
         """What Pinterest says of each, in their order. Raises CommandFailed when it says nothing of them."""
-        found: dict[int, Verdict] = {}
+        found: dict[int, Said] = {}
         ordered = sorted(range(len(events)), key=lambda number: events[number].account)
         for account, numbers in groupby(ordered, key=lambda number: events[number].account):
             chosen = list(numbers)
-            for start in range(0, len(chosen), LARGEST_CALL):
-                part = chosen[start : start + LARGEST_CALL]
-                said = self._ask(account, [events[number] for number in part])
-                found |= dict(zip(part, said, strict=True))
+            found |= dict(zip(chosen, self._of_account(account, [events[number] for number in chosen]), strict=True))
         return [found[number] for number in range(len(events))]
 
-    def _ask(self, account: str, events: Sequence[Event]) -> Iterator[Verdict]:
+    def _of_account(self, account: str, events: Sequence[Event]) -> list[Said]:
+        found: list[Said] = []
         try:
-            verdicts = self._patiently(account, events)
+            for start in range(0, len(events), LARGEST_CALL):
+                found += self._ask(account, events[start : start + LARGEST_CALL])
+        except TryAgain as refused:
+            left = len(events) - len(found)
+            found += [Said(is_taken=False, reason=refused.reason, detail=refused.detail)] * left
+            self._count(left)
+        return found
+
+    def _ask(self, account: str, events: Sequence[Event]) -> Iterator[Said]:
+        try:
+            said = self._patiently(account, events)
         except Undeliverable as refused:
             if len(events) == 1:
-                verdicts = (Verdict(is_taken=False, detail=refused.detail or refused.reason),)
+                said = [Said(is_taken=False, reason=refused.reason, detail=refused.detail)]
             else:
                 # One of them spoils the whole call.
                 middle = len(events) // 2
                 yield from self._ask(account, events[:middle])
                 yield from self._ask(account, events[middle:])
                 return
-        self._done += len(events)
-        self.told(self._done)
-        yield from verdicts
+        self._count(len(events))
+        yield from said
 
-    def _patiently(self, account: str, events: Sequence[Event]) -> tuple[Verdict, ...]:
+    def _count(self, number: int) -> None:
+        self._done += number
+        self.told(self._done)
+
+    def _patiently(self, account: str, events: Sequence[Event]) -> list[Said]:
+        """Raises Undeliverable, and TryAgain for a reason of OF_ACCOUNT only."""
         waited = 0
         while True:
             try:
-                return self.api.send(account, events, is_test=True, deadline=time.time() + ANSWER_SECONDS).verdicts
+                answer = self.api.send(account, events, is_test=True, deadline=time.time() + ANSWER_SECONDS)
+                return [
+                    Said(it.is_taken, "" if it.is_taken else EVENT_REFUSED, it.detail, it.warnings)
+                    for it in answer.verdicts
+                ]
             except TryAgain as later:
+                if later.reason in OF_ACCOUNT:
+                    raise
                 wait = later.retry_after or 0.0
                 if waited == WAITS or later.reason != "pinterest_throttled" or wait > LONGEST_WAIT:
-                    raise CommandFailed(_sentence(later)) from None
+                    raise CommandFailed(sentence(later.reason, later.detail)) from None
                 self.sleep(wait)
                 waited += 1
             except Misconfigured as fault:
@@ -83,6 +114,7 @@ def dummy(account: str) -> Event:
     )
 
 
-def _sentence(failed: LeadError) -> str:
-    text = failed.detail or failed.reason
-    return f"{text[:1].upper()}{text[1:]} ({failed.reason})."
+def sentence(reason: str, detail: str) -> str:
+    """Why Pinterest said nothing, for an operator."""
+    text = detail or reason
+    return f"{text[:1].upper()}{text[1:]} ({reason})."

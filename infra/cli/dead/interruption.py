@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+# Why something stopped, behind "as"; and the exit code of a command that stopped so.
+INTERRUPTED, STOPPED = "it was interrupted", 130
+
 
 @dataclass
 class Interruption:
