@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from msgspec import structs
+from rich.console import Console
 
-from infra.cli.conversions import rows
+from infra.cli.conversions import rows, shown
 from infra.cli.conversions.accounts import APP
 from infra.cli.dead import dead_letters
 from leads.adapters.conversion_ledger import ConversionLedger
@@ -295,6 +298,29 @@ class TestSend:
         assert "--from-row 11" in said
         assert len(received(stack)) == 10
 
+    def test_ctrl_c_ends_it_with_130_and_tells_where_to_go_on(self, stack: World, tmp_path: Path) -> None:
+        """It is heard once the call is over that runs."""
+        file = written(tmp_path, lines(*({"email": f"p{number}@example.com"} for number in range(12))), "many.jsonl")
+        sqs = stack.client("sqs")
+
+        def send_message_batch(**call: Any) -> Any:
+            signal.raise_signal(signal.SIGINT)
+            return sqs.send_message_batch(**call)
+
+        stack.place._clients["sqs"] = Instead(sqs, send_message_batch=send_message_batch)
+        try:
+            report = stack.json("conversions", "send", file, code=130)
+        finally:
+            stack.place._clients["sqs"] = sqs
+        assert (report["sent"], report["stopped"], report["next_row"]) == (10, "it was interrupted", 11)
+
+    def test_a_row_to_begin_with_that_is_not_there_is_told(self, stack: World, tmp_path: Path) -> None:
+        """The file has rows, and none so far down."""
+        file = written(tmp_path, f"event_name,event_time,email\ncheckout,{now()},ada@example.com\n")
+        said = str(stack.run("conversions", "send", file, "--from-row", "99", code=2).exception)
+        assert said.startswith("--from-row 99 is behind the last row of ")
+        assert said.endswith(", which is row 2.")
+
     def test_a_wrong_account_is_refused_before_anything_is_read(self, stack: World) -> None:
         """Ids are digits."""
         assert "1 to 18 digits" in str(
@@ -315,6 +341,7 @@ class TestDryRun:
             (3, False),
             (4, False),
         ]
+        assert report["verdicts"][1]["reason"] == "event_refused"
         assert report["verdicts"][1]["detail"] == "event_time"
         assert "identifier" not in report["verdicts"][0]["detail"]
         assert "b@example.com" not in json.dumps(report)
@@ -336,13 +363,52 @@ class TestDryRun:
         stack.pinterest.clear_event_faults()
         assert "Pinterest would take 8 of 9 rows. Nothing was sent." in said
 
-    def test_a_token_that_is_refused_ends_it_with_the_remedy(self, stack: World, tmp_path: Path) -> None:
-        """There is no verdict to show."""
+    def test_a_token_that_is_refused_is_told_with_the_remedy(self, stack: World, tmp_path: Path) -> None:
+        """It is the verdict on the rows of its ad account."""
         stack.put(APP, conversion_tokens={ACCOUNT: "pinc_wrong"})
         file = written(tmp_path, lines({"email": "ada@example.com"}), "sales.jsonl")
-        said = str(stack.run("conversions", "send", file, "--dry-run", code=1).exception)
+        said = " ".join(stack.run("conversions", "send", file, "--dry-run", code=1).stdout.split())
+        assert "Pinterest would take 0 of 1 row" in said
         assert f"leadrelay conversions token --account {ACCOUNT}" in said
         assert "pinc_wrong" not in said
+
+    def test_an_account_that_pinterest_refuses_costs_no_other_rows_their_verdict(
+        self, stack: World, tmp_path: Path
+    ) -> None:
+        """Its own rows have the reason of the account, in one line."""
+        stack.put(APP, conversion_tokens={ACCOUNT: CONVERSION_TOKEN, "222": "pinc_of_222"})
+        stack.pinterest.add_token(token="pinc_of_222", scopes=["conversions"], role="FINANCE_VIEW")
+        rows = [{"email": f"p{number}@example.com", "ad_account_id": "222"} for number in range(7)]
+        file = written(tmp_path, lines(*rows, {"email": "ada@example.com", "ad_account_id": ACCOUNT}), "sales.jsonl")
+        report = stack.json("conversions", "send", file, "--dry-run", code=1)
+        assert [(it["verdict"], it["reason"]) for it in report["verdicts"]] == [
+            *[("refused", "conversion_not_permitted")] * 7,
+            ("taken", ""),
+        ]
+        said = stack.run("conversions", "send", file, "--dry-run", code=1).stdout
+        assert "Pinterest would refuse 7 rows" in said
+        assert "1, 2, 3, 4, 5 and 2 more" in said
+
+    def test_what_pinterest_does_not_hear_of_is_not_its_refusal(self, stack: World, tmp_path: Path) -> None:
+        """Bad rows, rows of nobody and old ones are told apart, and Pinterest is not asked about them."""
+        old = {"email": "ada@example.com", "event_time": now() - 8 * 86_400}
+        nobody = {"city": "Rome"}
+        file = written(tmp_path, lines(old, nobody, {"emial": "x"}, {"email": "b@example.com"}), "sales.jsonl")
+        report = stack.json("conversions", "send", file, "--dry-run", code=1)
+        assert [(it["verdict"], it["reason"], it["taken"]) for it in report["verdicts"]] == [
+            ("not_told", "too_old", False),
+            ("not_told", "no_identifier", False),
+            ("bad", "unknown_field", False),
+            ("taken", "", True),
+        ]
+        assert len(stack.pinterest.events(test=True)) == 1
+        said = stack.run("conversions", "send", file, "--dry-run", code=1).stdout
+        assert "1 row cannot be sent" in said
+        assert "would not be told of 2 rows" in said
+        assert "would refuse" not in said
+        assert "would take 1 of 4 rows" in said
+        alone = written(tmp_path, lines(old), "old.jsonl")
+        assert "would take 0 of 1 row" in stack.run("conversions", "send", alone, "--dry-run", code=1).stdout
 
 
 class TestStatus:
@@ -402,6 +468,16 @@ class TestStatus:
         told(stack, structs.replace(event(1), event_id="ada@example.com"))
         [found] = stack.json("conversions", "show", "ada@example.com")
         assert found["event_id"].startswith("hashed-")
+
+    def test_a_held_event_is_shown_with_what_pinterest_said(self, stack: World) -> None:
+        """The detail names what to put right."""
+        claim = ledger(stack).claim(event(1), until=time.time() + 60, message_id="m1")
+        assert isinstance(claim, EventClaim)
+        detail = "the Pinterest API answered 403: the token's user has no role"
+        ledger(stack).put_back(claim, reason="conversion_not_permitted", detail=detail)
+        [item] = stack.json("conversions", "show", "event-1")
+        assert (item["state"], item["detail"]) == ("held", detail)
+        assert detail in stack.run("conversions", "show", "event-1").stdout
 
     def test_an_event_is_shown_by_its_id_and_by_its_lead(self, stack: World) -> None:
         """By the lead's id and its key."""
@@ -483,6 +559,17 @@ class TestRedrive:
         assert len(stack.json("conversions", "redrive", "--dry-run", "--reason", "event_*")["letters"]) == 1
         assert received(stack) == []
 
+    def test_what_names_a_letter_is_whole_on_a_narrow_terminal(self, stack: World) -> None:
+        """Its ids and its reason are what the next command takes."""
+        ledger(stack).fail(event(1, lead=LEAD), claim=None, message_id="m1", reason="conversion_not_permitted")
+        message = dead(stack, event_message(event(1, lead=LEAD)))
+        [letter] = stack.json("conversions", "redrive", "--dry-run")["letters"]
+        assert letter["event_id"] == "event-1"
+        for width in (80, 220):
+            out = io.StringIO()
+            shown.letters(Console(file=out, width=width, force_terminal=True, color_system=None), "here", [letter], 0)
+            assert all(name in out.getvalue() for name in ("event-1", LEAD, "conversion_not_permitted", message))
+
     def test_chosen_letters_go_back_with_a_line_each_and_the_others_stay(self, stack: World) -> None:
         """What is sent is what died."""
         ledger(stack).fail(event(1), claim=None, message_id="m1", reason="event_refused")
@@ -548,9 +635,14 @@ class TestDoctor:
         assert "Business Manager" in fault["fix"]
 
     def test_an_id_that_is_none_is_a_fault(self, stack: World) -> None:
-        """The function would refuse the whole secret."""
+        """What names its ad account is sent all the same; of a secret without tokens by account nothing is."""
         stack.put(APP, conversion_tokens={"Spring": CONVERSION_TOKEN, ACCOUNT: CONVERSION_TOKEN})
-        assert self.found(stack, code=1)["conversion tokens"]["state"] == "fault"
+        findings = self.found(stack, code=1)
+        assert findings["conversion tokens"]["state"] == "fault"
+        assert findings["conversion tokens"]["sentence"].startswith("Events that name no ad account wait")
+        assert findings[f"{ACCOUNT} conversions"]["state"] == "ok"
+        stack.put(APP, conversion_tokens=[CONVERSION_TOKEN])
+        assert self.found(stack, code=1)["conversion tokens"]["sentence"].startswith("No event can be sent")
 
     def test_tokens_without_routes_are_proved_all_the_same(self, stack: World) -> None:
         """Other systems may send events; without either there is nothing to look at."""

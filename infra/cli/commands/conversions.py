@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from infra.cli.conversions import event_items, letters, redriving, rows, shown, tokens
+from infra.cli.conversions import event_items, letters, redriving, rows, shown, tokens, verdicts
 from infra.cli.conversions import status as standing
 from infra.cli.conversions.accounts import APP, accounts_of, checked_account, tokens_of
 from infra.cli.conversions.file_sending import FileSending, remarks
@@ -84,7 +84,7 @@ def send(
         errors().print(remark, style="yellow", markup=False)
     if dry_run:
         told["verdicts"] = sending.ask()
-        show(told, lambda console: shown.verdicts(console, told), as_json)
+        show(told, lambda console: verdicts.show(console, told), as_json)
         raise typer.Exit(int(not all(it["taken"] for it in told["verdicts"])))
     if told["faults"] and not skip_bad:
         told |= {"sent": 0}

@@ -11,14 +11,11 @@ from infra.cli.conversions.rows import Row
 from infra.cli.conversions.shown import rows as counted
 from infra.cli.conversions.status import QUEUE
 from infra.cli.conversions.trial import Trial
+from infra.cli.conversions.verdicts import BAD, NOT_TOLD, REFUSED, TAKEN, verdict_on
 from infra.cli.output import progress
 from infra.cli.place import Place
-from leads.core.conversion import Event
 
 _DAY = 86_400.0
-# What would become of a row: Pinterest's own word on it, TAKEN or REFUSED; or it is not asked, as the row is no event,
-# or the function does not tell Pinterest of it.
-TAKEN, REFUSED, BAD, NOT_TOLD = "taken", "refused", "bad", "not_told"
 _NO_IDENTIFIER = "nothing tells whose event it is: an e-mail, an advertising id, or address and browser"
 
 
@@ -78,11 +75,11 @@ class FileSending:
             trial = Trial(events_api(self._place, self._secret), told=lambda count: bar.update(task, completed=count))
             verdicts = trial.verdicts([row.event for row in asked])
         said = [
-            _verdict(row.number, TAKEN if it.is_taken else REFUSED, it.reason, it.detail, row.event, it.warnings)
+            verdict_on(row.number, TAKEN if it.is_taken else REFUSED, it.reason, it.detail, row.event, it.warnings)
             for row, it in zip(asked, verdicts, strict=True)
         ]
-        untold = [_verdict(row.number, NOT_TOLD, reason, why, row.event) for row, reason, why in kept.values()]
-        bad = [_verdict(it.number, BAD, it.reason, it.detail) for it in self.file.faults]
+        untold = [verdict_on(row.number, NOT_TOLD, reason, why, row.event) for row, reason, why in kept.values()]
+        bad = [verdict_on(it.number, BAD, it.reason, it.detail) for it in self.file.faults]
         return sorted([*said, *untold, *bad], key=lambda it: it["row"])
 
     def send(self) -> dict[str, Any]:
@@ -121,17 +118,3 @@ def remarks(told: Mapping[str, Any]) -> list[str]:
         for account in told["without_token"]
     ]
     return found
-
-
-def _verdict(
-    number: int, verdict: str, reason: str, detail: str, event: Event | None = None, warnings: Sequence[str] = ()
-) -> dict[str, Any]:
-    return {
-        "row": number,
-        "event_id": event.known_as if event else "",
-        "verdict": verdict,
-        "taken": verdict == TAKEN,
-        "reason": reason,
-        "detail": detail,
-        "warnings": list(warnings),
-    }

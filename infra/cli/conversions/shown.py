@@ -10,59 +10,22 @@ from rich.text import Text
 
 from infra.cli.conversions.event_items import EventItem
 from infra.cli.conversions.reasons import meaning_of
-from infra.cli.shown import add_row, clock, moment, plain_table, print_table, printable
+from infra.cli.shown import PIPED_WIDTH, add_row, clock, moment, plain_table, print_table, printable
 
 # So many rows of a file are named; --json has all of them.
 MOST_ROWS = 20
-# So many numbers of rows with the same fault.
-MOST_NUMBERS = 5
-# What a dry run finds of rows → the title above those of which it is true.
-_VERDICTS: Mapping[str, str] = {
-    "bad": "{} cannot be sent:",
-    "not_told": "Pinterest would not be told of {}:",
-    "refused": "Pinterest would refuse {}:",
-}
 COLOURS = {"sent": "green", "failed": "red", "held": "yellow", "sending": "cyan", "ignored": "dim"}
 
 
 def faults(console: Console, found: Sequence[Mapping[str, Any]], title: str) -> None:
     """The first rows of a file that something is wrong with: `row`, `reason` and `detail` of each."""
-    _say(console, title, style="red")
+    say(console, title, style="red")
     table = plain_table("row", "reason", "detail")
     for it in found[:MOST_ROWS]:
         add_row(table, str(it["row"]), it["reason"], it["detail"])
     print_table(console, table)
     if len(found) > MOST_ROWS:
-        _say(console, f"… and {len(found) - MOST_ROWS} more; --json names all of them.")
-
-
-def verdicts(console: Console, told: Mapping[str, Any]) -> None:
-    """What would become of a file's rows: what is wrong with them here, and what Pinterest said."""
-    found = told["verdicts"]
-    for verdict, title in _VERDICTS.items():
-        _alike(console, title, [(it["row"], it["reason"], it["detail"]) for it in found if it["verdict"] == verdict])
-    warned = [(it["row"], "warning", ", ".join(it["warnings"])) for it in found if it["warnings"]]
-    _alike(console, "Pinterest would complain about {}:", warned)
-    taken = sum(it["taken"] for it in found)
-    _say(console, f"Pinterest would take {taken} of {rows(len(found))}. Nothing was sent.")
-
-
-def _alike(console: Console, title: str, found: Sequence[tuple[int, str, str]]) -> None:
-    """Row, reason and detail of rows, those with the same reason and detail in one line. title: {} is how many."""
-    if not found:
-        return
-    numbers: dict[tuple[str, str], list[int]] = {}
-    for number, reason, detail in found:
-        numbers.setdefault((reason, detail), []).append(number)
-    merged = [{"row": _numbers(some), "reason": reason, "detail": detail} for (reason, detail), some in numbers.items()]
-    faults(console, merged, title.format(rows(len(found))))
-
-
-def _numbers(some: Sequence[int]) -> str:
-    """`3, 4, 7`, and of many how many more."""
-    named = ", ".join(map(str, some[:MOST_NUMBERS]))
-    more = len(some) - MOST_NUMBERS
-    return f"{named} and {more} more" if more > 0 else named
+        say(console, f"… and {len(found) - MOST_ROWS} more; --json names all of them.")
 
 
 def sums(console: Console, told: Mapping[str, Any]) -> None:
@@ -72,24 +35,24 @@ def sums(console: Console, told: Mapping[str, Any]) -> None:
         parts.append(f"{len(told['faults'])} left out as bad")
     if told["refused"]:
         parts.append(f"{len(told['refused'])} refused by SQS")
-    _say(console, f"{', '.join(parts)}.", style="yellow" if told["refused"] else "green")
+    say(console, f"{', '.join(parts)}.", style="yellow" if told["refused"] else "green")
     if told["faults"]:
         faults(console, told["faults"], "Left out:")
     if told["refused"]:
         faults(console, told["refused"], "SQS did not take:")
     if told["stopped"]:
-        _say(console, f"Stopped, as {told['stopped']}.", style="red")
+        say(console, f"Stopped, as {told['stopped']}.", style="red")
     if told["next_row"] is not None:
         go_on = f"Go on with --from-row {told['next_row']}: a row that is sent twice is one event."
-        _say(console, go_on, style="red")
+        say(console, go_on, style="red")
     else:
-        _say(console, "`leadrelay conversions status` says what becomes of them.")
+        say(console, "`leadrelay conversions status` says what becomes of them.")
 
 
 def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
     """All that `conversions status` tells."""
     queues = told["queues"]
-    _say(console, f"Conversions of {name}", style="bold")
+    say(console, f"Conversions of {name}", style="bold")
     waits = f"{queues['waiting']} waiting, {queues['held']} held or being sent, {queues['dead']} dead"
     table = _pairs({"queue": waits, "last sent": moment(told["last_sent_at"]) or "never"})
     if told["oldest_held_at"]:
@@ -109,9 +72,9 @@ def status(console: Console, name: str, told: Mapping[str, Any]) -> None:
     if told["events"]:
         _counts(console, told)
     else:
-        _say(console, "The ledger knows of no event.")
+        say(console, "The ledger knows of no event.")
     if queues["dead"]:
-        _say(console, "Dead letters: `leadrelay conversions redrive --dry-run` lists them.")
+        say(console, "Dead letters: `leadrelay conversions redrive --dry-run` lists them.")
 
 
 def _counts(console: Console, told: Mapping[str, Any]) -> None:
@@ -122,16 +85,16 @@ def _counts(console: Console, told: Mapping[str, Any]) -> None:
         add_row(table, it["account"], it["event"], state, it["reason"], str(it["count"]))
     print_table(console, table)
     if told["tests"]:
-        _say(console, f"And {told['tests']} sent as tests, which Pinterest forgets.")
+        say(console, f"And {told['tests']} sent as tests, which Pinterest forgets.")
     for warning, count in told["warnings"].items():
-        _say(console, f"Pinterest's warnings: {warning}, {count} times.", style="yellow")
+        say(console, f"Pinterest's warnings: {warning}, {count} times.", style="yellow")
     meanings(console, (it["reason"] for it in told["events"]))
 
 
 def events(console: Console, found: Sequence[EventItem]) -> None:
     """One block for each event."""
     for it in found:
-        _say(console, f"Event {it.event_id}{' (a test)' if it.is_test else ''}", style="bold")
+        say(console, f"Event {it.event_id}{' (a test)' if it.is_test else ''}", style="bold")
         meaning = meaning_of(it.reason, is_dead=it.state == "failed")
         table = _pairs(
             {
@@ -156,38 +119,53 @@ def events(console: Console, found: Sequence[EventItem]) -> None:
 
 
 def letters(console: Console, name: str, found: Sequence[Mapping[str, Any]], elsewhere: int) -> None:
-    """Dead letters as Letter.as_json gives them, one line each."""
+    """Dead letters as Letter.as_json gives them: a line each, or a block where a line would cut their ids in pieces."""
     if not found:
-        _say(console, f"No such dead letter of conversions waits in {name}.")
-    else:
-        table = folding_table("event id", "event", "account", "lead or contact", "reason", "detail", "dead", "message")
+        say(console, f"No such dead letter of conversions waits in {name}.")
+    elif console.is_terminal and console.width < PIPED_WIDTH:
         for it in found:
-            state = " (sent since)" if it["state"] == "sent" else ""
-            add_row(
-                table,
-                *(it["event_id"], it["event"] or it["kind"], it["account"], it["lead_key"] or it["contact_id"]),
-                *(f"{it['reason']}{state}", it["detail"], moment(it["dead_since"]), it["message_id"]),
-            )
+            cells = _letter(it)
+            event_id = cells.pop("event id")
+            say(console, f"Event {event_id}" if event_id else it["kind"], style="bold")
+            print_table(console, _pairs(cells))
+    else:
+        table = _folding_table(*_letter(found[0]))
+        for it in found:
+            add_row(table, *_letter(it).values())
         print_table(console, table)
-        meanings(console, (it["reason"] for it in found), is_dead=True)
+    meanings(console, (it["reason"] for it in found), is_dead=True)
     if elsewhere:
-        _say(
+        say(
             console,
             f"About {elsewhere} more cannot be seen, as somebody else is looking at them, or was a minute ago.",
             style="yellow",
         )
 
 
+def _letter(it: Mapping[str, Any]) -> dict[str, str]:
+    """Column → cell."""
+    return {
+        "event id": it["event_id"],
+        "event": it["event"] or it["kind"],
+        "account": it["account"],
+        "lead or contact": it["lead_key"] or it["contact_id"],
+        "reason": f"{it['reason']}{' (sent since)' if it['state'] == 'sent' else ''}",
+        "detail": it["detail"],
+        "dead since": moment(it["dead_since"]),
+        "message": it["message_id"],
+    }
+
+
 def redriven(console: Console, told: Mapping[str, Any], file: Path | None) -> None:
     """What a redrive has done."""
-    _say(console, f"{len(told['redriven'])} of {told['chosen']} sent back to the conversions queue.")
+    say(console, f"{len(told['redriven'])} of {told['chosen']} sent back to the conversions queue.")
     if told["stopped"]:
-        _say(console, f"Stopped, as {told['stopped']}.", style="red")
+        say(console, f"Stopped, as {told['stopped']}.", style="red")
     elif told["left"]:
-        _say(console, f"{told['left']} could not be taken: run it again.", style="red")
-    _say(console, "`leadrelay conversions status` says what becomes of them.")
+        say(console, f"{told['left']} could not be taken: run it again.", style="red")
+    say(console, "`leadrelay conversions status` says what becomes of them.")
     if file:
-        _say(console, f"Audit: {file}", style="dim")
+        say(console, f"Audit: {file}", style="dim")
 
 
 def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False) -> None:
@@ -195,7 +173,7 @@ def meanings(console: Console, reasons: Iterable[str], *, is_dead: bool = False)
     for reason in dict.fromkeys(filter(None, reasons)):
         meaning = meaning_of(reason, is_dead=is_dead)
         if meaning.means:
-            _say(console, f"{reason}: {meaning.means}. What to do: {meaning.remedy}.")
+            say(console, f"{reason}: {meaning.means}. What to do: {meaning.remedy}.")
 
 
 def rows(number: int) -> str:
@@ -203,7 +181,7 @@ def rows(number: int) -> str:
     return f"{number} {'row' if number == 1 else 'rows'}"
 
 
-def folding_table(*columns: str) -> Table:
+def _folding_table(*columns: str) -> Table:
     """A table of which no id and no code is cut, however narrow the terminal: they go on in the next line."""
     table = plain_table(*columns)
     for column in table.columns:
@@ -213,7 +191,7 @@ def folding_table(*columns: str) -> Table:
 
 def _pairs(values: Mapping[str, str]) -> Any:
     """Names and values side by side, those that are not empty."""
-    table = plain_table("", "")
+    table = _folding_table("", "")
     table.show_header = False
     for name, value in values.items():
         if value:
@@ -221,6 +199,6 @@ def _pairs(values: Mapping[str, str]) -> Any:
     return table
 
 
-def _say(console: Console, text: str, *, style: str = "") -> None:
+def say(console: Console, text: str, *, style: str = "") -> None:
     """A line as it is: event names and warnings are others', and give the terminal no orders."""
     console.print(printable(text), style=style or None, markup=False)
