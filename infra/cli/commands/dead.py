@@ -12,6 +12,7 @@ from infra.cli.dead import dead_letters, dead_shown
 from infra.cli.dead.audit import audit, default_file
 from infra.cli.dead.bring_back import all_at_once, looked_at, one_by_one
 from infra.cli.dead.dead_letters import Choice
+from infra.cli.dead.interruption import INTERRUPTED, STOPPED
 from infra.cli.dead.redrive import FAILED
 from infra.cli.faults import CommandFailed
 from infra.cli.output import Json, Yes, confirm, errors, show
@@ -138,7 +139,7 @@ def redrive(
     result, else in a file of the current folder.
 
     Ends with 1 when it stopped, when leads failed again, and when one that was
-    named or chosen could not be sent.
+    named or chosen could not be sent; with 130 after Ctrl-C.
     """
     choice = _choice(tuple(names or ()), reason, source, account, form, older_than, newer_than)
     if choice.is_all != everything:
@@ -179,6 +180,8 @@ def redrive(
     result |= {"stopped": why, "redriven": log.lines, "left": len(look.chosen) - len(log.lines)}
     show(result, lambda console: dead_shown.result(console, place.name, result, log.file), as_json)
     _tell_missing(place, missing, look.elsewhere)
+    if why == INTERRUPTED:
+        raise typer.Exit(STOPPED)
     if missing or result["left"] or why or any(line["outcome"] in FAILED for line in log.lines):
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infra.cli.dead.dead_letters import Held
-from infra.cli.dead.interruption import Interruption
+from infra.cli.dead.interruption import INTERRUPTED, Interruption
 from infra.cli.dead.parked_message import DeadLetter, iso
 from infra.cli.story.ledger import LedgerLead
 from leads.core.routes import CRM_SOURCES
@@ -152,7 +152,7 @@ class Redrive:
 
         def why_stop_now(also: Sequence[str] = ()) -> str:
             if self.interruption.wanted:
-                return "it was interrupted"
+                return INTERRUPTED
             return why_stop(number, [*(line.outcome for line in self.done[first:]), *also], len(batch), canary=canary)
 
         for letter in batch:
