@@ -33,15 +33,16 @@ def specification() -> dict[str, Any]:
         return {}
     import yaml
 
-    return dict(_as_json_schema(yaml.load(SPEC.read_text(), Loader=yaml.CSafeLoader)))
+    return dict(as_json_schema(yaml.load(SPEC.read_text(), Loader=yaml.CSafeLoader)))
 
 
-def _as_json_schema(node: Any) -> Any:
+def as_json_schema(node: Any) -> Any:
+    """A part of the OpenAPI file as JSON Schema knows it: what may be null says so by its type."""
     if isinstance(node, list):
-        return [_as_json_schema(one) for one in node]
+        return [as_json_schema(one) for one in node]
     if not isinstance(node, dict):
         return node
-    schema = {name: _as_json_schema(value) for name, value in node.items()}
+    schema = {name: as_json_schema(value) for name, value in node.items()}
     if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
         schema["type"] = [schema["type"], "null"]
     return schema

@@ -17,6 +17,7 @@ from leads.core.conversion_fields import CUSTOM, HASHED, MEMBERS, MORE, PERSON
 from leads.core.conversion_message import event_message, parse
 from leads.core.errors import Undeliverable
 from leads.core.user_data import NAMES
+from tests.contract.pinterest_traffic import as_json_schema
 
 SPEC = Path(__file__).resolve().parents[2].parent / "shared" / "specs" / "pinterest" / "openapi.yaml"
 SCHEMAS = "#/components/schemas/"
@@ -123,20 +124,9 @@ def schemas() -> dict[str, Any]:
             part = text.split(f"\n    {name}:\n", 1)[1]
             lines = part.splitlines()
             end = next(at for at, line in enumerate(lines) if line and not line.startswith("     "))
-            found[name] = _as_json_schema(yaml.safe_load("\n".join(lines[:end])))
+            found[name] = as_json_schema(yaml.safe_load("\n".join(lines[:end])))
             waiting += _references(found[name])
     return found
-
-
-def _as_json_schema(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_as_json_schema(one) for one in node]
-    if not isinstance(node, dict):
-        return node
-    schema = {name: _as_json_schema(value) for name, value in node.items()}
-    if schema.pop("nullable", False) is True and isinstance(schema.get("type"), str):
-        schema["type"] = [schema["type"], "null"]
-    return schema
 
 
 def _references(node: Any) -> list[str]:

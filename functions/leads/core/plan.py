@@ -16,12 +16,11 @@ from leads.core.lead_values import consents_of, is_template, keys_in
 from leads.core.lifecycle import stage_at_source, stage_beginnings
 from leads.core.placeholders import fill
 from leads.core.routes import COPIES, CRM_SOURCES, Defaults, Route, due_seconds
-from leads.core.ruled_lead import ruled_lead
+from leads.core.ruled_lead import RuledLead, ruled_lead
 from leads.core.tagging import Stage, all_hold, stage_field, stage_of, tags_of
 
 if TYPE_CHECKING:
     from leads.core.conversion_plan import PlannedConversion
-    from leads.core.ruled_lead import RuledLead
 
 FILTERED_OUT = "filtered_out"
 TEST_LEAD = "test_lead"

@@ -9,7 +9,6 @@ from leads.adapters.item_values import Item, number, text, texts
 from leads.core.lead import plain_id
 
 PREFIX = "event#"
-SENT, HELD, FAILED, IGNORED, SENDING = "sent", "held", "failed", "ignored", "sending"
 # Behind the key of an event that was sent as a test.
 TEST = "#test"
 _ATTRIBUTES = (
@@ -23,7 +22,8 @@ class EventItem:
     """One event's item. event_id: as in Event.known_as.
 
     first_seen_at, updated_at: ISO 8601; event_at and expires_at: epoch seconds, 0 for none.
-    state: see above. sends: how often it was begun to be sent; doubts: how often nobody knows whether it arrived.
+    state: as in leads.core.event_claim. sends: how often it was begun to be sent; doubts: how often nobody knows
+    whether it arrived.
     """
 
     key: str

@@ -18,6 +18,7 @@ from leads.adapters.match_ledger import MatchLedger
 from leads.core.conversion import Event
 from leads.core.conversion_message import parse
 from leads.core.errors import LeadError
+from leads.core.event_claim import FAILED
 from leads.core.match import CrmChange, match_key
 
 EVENT, CHANGE, UNREADABLE = "event", "crm_change", "unreadable"
@@ -164,7 +165,7 @@ def _keys_of_changes(place: Place, letters: Sequence[Letter], outcomes: Collecti
 def _with_item(letter: Letter, items: Sequence[EventItem]) -> Letter:
     """Of a change's events the one counts that this message has failed with."""
     if letter.kind == CHANGE:
-        items = [it for it in items if it.message_id == letter.message.message_id and it.state == event_items.FAILED]
+        items = [it for it in items if it.message_id == letter.message.message_id and it.state == FAILED]
     if not items:
         return letter
     item = items[0]

@@ -12,6 +12,7 @@ from infra.cli.dead.dead_letters import depth, hidden
 from infra.cli.pinterest.keys import is_live
 from infra.cli.place import Place
 from leads.core.conversion import is_account
+from leads.core.event_claim import HELD, SENT
 from leads.core.routes import RouteTable
 
 QUEUE, DEAD = "ConversionsQueueUrl", "ConversionsDeadLetterQueueUrl"
@@ -36,9 +37,9 @@ class Tally:
             return
         self.counts[it.account, it.event, it.state, it.reason] += 1
         self.warnings.update(it.warnings)
-        if it.state == event_items.SENT:
+        if it.state == SENT:
             self.last_sent = max(self.last_sent, it.updated_at)
-        elif it.state == event_items.HELD:
+        elif it.state == HELD:
             self.oldest_held = min(self.oldest_held or it.first_seen_at, it.first_seen_at)
 
     def as_json(self) -> dict[str, Any]:
